@@ -1,0 +1,363 @@
+package record
+
+import (
+	"fmt"
+	"slices"
+
+	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
+	"golang.org/x/mod/sumdb/note"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// checker keeps the first rule that is broken. Its methods name the field and
+// go on, so that the rules below read as a list.
+type checker struct{ err *Error }
+
+func (c *checker) fail(field, detail, next string) {
+	if c.err == nil {
+		c.err = invalid(field, detail, next)
+	}
+}
+
+func (c *checker) want(ok bool, field, detail, next string) {
+	if !ok {
+		c.fail(field, detail, next)
+	}
+}
+
+// validate checks every rule that needs nothing but the record.
+func validate(m *onusv1.Record) error {
+	c := &checker{}
+	c.header(m)
+	switch b := m.GetBody().(type) {
+	case *onusv1.Record_Stages:
+		c.stages(b.Stages)
+	case *onusv1.Record_Outcome:
+		c.outcome(m, b.Outcome)
+	case *onusv1.Record_Registration:
+		c.registration(b.Registration)
+	case *onusv1.Record_Trigger:
+		c.want(isName(b.Trigger.GetName(), 64, instanceChars), "trigger.name", "is missing or has characters other than A-Z a-z 0-9 . _ -", "give the trigger a stable name of at most 64 characters")
+		c.text("trigger.detail", b.Trigger.GetDetail())
+	case *onusv1.Record_Loss:
+		l := b.Loss
+		c.want(l.GetFirstSequence() >= 0 && l.GetFirstSequence() <= l.GetLastSequence(), "loss.last_sequence", "is before first_sequence", "name the first and the last lost sequence number")
+		c.want(l.GetLastSequence() < m.GetSequence(), "loss.last_sequence", "is not before this record's own sequence", "declare only records that came before")
+		c.text("loss.reason", l.GetReason())
+	case *onusv1.Record_Genesis:
+		c.genesis(m, b.Genesis)
+	default:
+		c.fail("body", "is missing", "set one of stages, outcome, registration, trigger, loss, genesis")
+	}
+	c.bodyFitsAuthor(m)
+	if c.err != nil {
+		return c.err
+	}
+	return nil
+}
+
+func (c *checker) header(m *onusv1.Record) {
+	if why := CheckOrigin(m.GetOrigin()); why != "" {
+		c.fail("origin", why, "name the log, as its checkpoint does")
+	}
+	c.want(len(m.GetNonce()) == NonceSize, "nonce", fmt.Sprintf("has %d bytes", len(m.GetNonce())), "use 16 random bytes")
+	c.author(m.GetAuthor())
+	c.want(m.GetCapture() >= onusv1.Capture_CAPTURE_SELF && m.GetCapture() <= onusv1.Capture_CAPTURE_IMPORT,
+		"capture", "is missing or unknown", "say how the record came to be, such as CAPTURE_SELF")
+	c.time("claimed_time", m.GetClaimedTime())
+
+	c.want(m.GetSequence() >= 0, "sequence", "is negative", "count the instance's records from 0")
+	c.id("previous", m.GetPrevious())
+	if m.GetAuthor().GetAgent() != "" {
+		c.want(m.GetSequence() == 0 || m.GetPrevious() != "", "previous", "is missing", "name the instance's record before this one")
+	} else {
+		c.want(m.GetSequence() == 0 && m.GetPrevious() == "", "sequence", "is for agents", "leave sequence and previous out")
+	}
+
+	c.id("parent", m.GetParent())
+	c.spiffe("parent_agent", m.GetParentAgent(), true)
+	c.want(m.GetParentAgent() == "" || m.GetParent() != "", "parent_agent", "is set without parent", "name the parent's record too")
+	c.spiffe("asks", m.GetAsks(), true)
+	c.want(len(m.GetCauses()) <= MaxCauses, "causes", fmt.Sprintf("has %d ids, at most %d are allowed", len(m.GetCauses()), MaxCauses), "name the nearest causes; theirs follow from them")
+	for i, id := range m.GetCauses() {
+		f := fmt.Sprintf("causes[%d]", i)
+		c.want(id != "", f, "is empty", "leave it out")
+		c.id(f, id)
+		c.want(!slices.Contains(m.GetCauses()[:i], id), f, "stands there twice", "name each cause once")
+	}
+
+	c.pseudonym("user", m.GetUser(), UserPrefix)
+	c.pseudonym("session", m.GetSession(), SessionPrefix)
+	c.id("grant", m.GetGrant())
+	c.want(m.GetBasis() >= 0 && m.GetBasis() <= onusv1.Basis_BASIS_OWN, "basis", "is unknown", "use BASIS_DELEGATED or BASIS_OWN, or leave it out")
+	c.trace(m.GetTrace())
+	c.want(len(m.GetSubjects()) <= MaxSubjects, "subjects", fmt.Sprintf("has %d, at most %d are allowed", len(m.GetSubjects()), MaxSubjects), "split the step")
+	for i, s := range m.GetSubjects() {
+		f := fmt.Sprintf("subjects[%d]", i)
+		c.want(s != "", f, "is empty", "leave it out")
+		c.pseudonym(f, s, SubjectPrefix, UserPrefix)
+		c.want(!slices.Contains(m.GetSubjects()[:i], s), f, "stands there twice", "name each subject once")
+	}
+}
+
+func (c *checker) author(a *onusv1.Author) {
+	const next = "name an agent (agent, instance, operator), an operator, or an administrator"
+	switch {
+	case a == nil:
+		c.fail("author", "is missing", next)
+	case a.GetAgent() != "":
+		c.spiffe("author.agent", a.GetAgent(), false)
+		c.want(isName(a.GetInstance(), 64, instanceChars), "author.instance", "is missing or has characters other than A-Z a-z 0-9 . _ -", "give each process a fresh name of at most 64 characters")
+		c.operatorID("author.operator", a.GetOperator())
+		c.want(a.GetAdministrator() == "", "author.administrator", "stands beside an agent", next)
+	case a.GetAdministrator() != "":
+		c.want(isName(a.GetAdministrator(), 64, adminChars), "author.administrator", "has characters other than a-z 0-9 . _ - or more than 64", "use the name that genesis has")
+		c.want(a.GetInstance() == "" && a.GetOperator() == "", "author", "mixes an administrator with another party", next)
+	case a.GetOperator() != "":
+		c.operatorID("author.operator", a.GetOperator())
+		c.want(a.GetInstance() == "", "author.instance", "is set without an agent", next)
+	default:
+		c.fail("author.agent", "is missing", next)
+	}
+	c.want(a == nil || isName(a.GetKeyId(), 43, alnum+"-_") && len(a.GetKeyId()) == 43, "author.key_id", "is not an RFC 7638 thumbprint", "use the signing key's thumbprint, 43 characters of base64url")
+}
+
+// bodyFitsAuthor: what a kind of party may say.
+func (c *checker) bodyFitsAuthor(m *onusv1.Record) {
+	a := m.GetAuthor()
+	agent, admin := a.GetAgent() != "", a.GetAdministrator() != ""
+	switch m.GetBody().(type) {
+	case *onusv1.Record_Stages, *onusv1.Record_Outcome, *onusv1.Record_Loss:
+		c.want(agent, "author", "is not an agent, but the body is an agent's", "sign it as an agent")
+	case *onusv1.Record_Registration, *onusv1.Record_Genesis:
+		c.want(admin, "author", "is not an administrator", "have an administrator sign it")
+	case *onusv1.Record_Trigger:
+		c.want(!agent, "author", "is an agent", "have the operator or an administrator sign the trigger")
+	}
+	if !agent {
+		c.want(m.GetCapture() == onusv1.Capture_CAPTURE_SELF, "capture", "is not CAPTURE_SELF", "operators and administrators record their own doing")
+	}
+}
+
+func (c *checker) stages(d *onusv1.DecisionRecord) {
+	c.want(d.GetIntent() != nil || d.GetInterpretation() != nil || d.GetDecision() != nil || d.GetAction() != nil,
+		"stages", "is empty", "set at least one of intent, interpretation, decision, action")
+	if in := d.GetIntent(); in != nil {
+		c.want(in.GetText() != nil || len(in.GetRequested()) > 0, "stages.intent", "is empty", "set text or requested")
+		c.text("stages.intent.text", in.GetText())
+		c.elements("stages.intent.requested", in.GetRequested(), true)
+	}
+	if in := d.GetInterpretation(); in != nil {
+		c.want(in.GetText() != nil, "stages.interpretation.text", "is missing", "say how the goal was understood")
+		c.text("stages.interpretation.text", in.GetText())
+		c.label("stages.interpretation.model", in.GetModel(), true)
+		c.label("stages.interpretation.model_version", in.GetModelVersion(), true)
+	}
+	if de := d.GetDecision(); de != nil {
+		c.want(de.GetText() != nil || len(de.GetChosen()) > 0, "stages.decision", "says nothing", "set text or chosen")
+		c.text("stages.decision.text", de.GetText())
+		c.elements("stages.decision.chosen", de.GetChosen(), true)
+		c.want(len(de.GetAlternatives()) <= MaxAlternatives, "stages.decision.alternatives", fmt.Sprintf("has %d, at most %d are allowed", len(de.GetAlternatives()), MaxAlternatives), "name the most serious ones")
+		for i, a := range de.GetAlternatives() {
+			c.text(fmt.Sprintf("stages.decision.alternatives[%d]", i), a)
+		}
+		c.text("stages.decision.rationale", de.GetRationale())
+		if s := de.GetConfidence(); s != "" {
+			c.want(isDecimal(s) && (s[0] == '0' || s[0] == '1' && isZeroDecimal(s[1:])) && len(s) <= 11, "stages.decision.confidence", "is not a decimal from 0 to 1", `write it as "0.85"`)
+		}
+	}
+	if a := d.GetAction(); a != nil {
+		c.want(a.GetElement() != nil, "stages.action.element", "is missing", "say what was done")
+		c.element("stages.action.element", a.GetElement(), false)
+		c.text("stages.action.arguments", a.GetArguments())
+		c.text("stages.action.result", a.GetResult())
+		c.targetDecision("stages.action.target_decision", a.GetTargetDecision())
+		c.foreignID("stages.action.external_request_id", a.GetExternalRequestId())
+		c.id("stages.action.approval", a.GetApproval())
+		if t := a.GetToken(); t != nil {
+			c.pseudonym("stages.action.token.sub", t.GetSub(), UserPrefix)
+			c.want(len(t.GetAct()) <= 8, "stages.action.token.act", "has more than 8 actors", "keep the outermost")
+			for i, s := range t.GetAct() {
+				f := fmt.Sprintf("stages.action.token.act[%d]", i)
+				c.want(s != "", f, "is empty", "leave it out")
+				c.foreignID(f, s)
+			}
+			c.foreignID("stages.action.token.azp", t.GetAzp())
+		}
+	}
+}
+
+func (c *checker) outcome(m *onusv1.Record, o *onusv1.Outcome) {
+	c.want(m.GetParent() != "", "parent", "is missing", "an outcome's parent is the action that it ends")
+	c.want(o.GetStatus() >= onusv1.OutcomeStatus_OUTCOME_STATUS_SUCCEEDED && o.GetStatus() <= onusv1.OutcomeStatus_OUTCOME_STATUS_UNKNOWN,
+		"outcome.status", "is missing or unknown", "say how the action ended, such as OUTCOME_STATUS_SUCCEEDED")
+	c.text("outcome.result", o.GetResult())
+	c.targetDecision("outcome.target_decision", o.GetTargetDecision())
+	c.foreignID("outcome.external_request_id", o.GetExternalRequestId())
+}
+
+func (c *checker) registration(r *onusv1.Registration) {
+	switch s := r.GetSubject().(type) {
+	case *onusv1.Registration_Operator:
+		o := s.Operator
+		c.operatorID("registration.operator.id", o.GetId())
+		c.label("registration.operator.organisation", o.GetOrganisation(), false)
+		c.label("registration.operator.unit", o.GetUnit(), false)
+		c.label("registration.operator.accountable_post", o.GetAccountablePost(), false)
+		c.label("registration.operator.contact", o.GetContact(), true)
+	case *onusv1.Registration_Agent:
+		a := s.Agent
+		c.spiffe("registration.agent.id", a.GetId(), false)
+		c.operatorID("registration.agent.operator", a.GetOperator())
+		c.label("registration.agent.display_name", a.GetDisplayName(), false)
+		c.label("registration.agent.purpose", a.GetPurpose(), true)
+		c.label("registration.agent.model", a.GetModel(), true)
+		c.elements("registration.agent.catalogue", a.GetCatalogue(), true)
+	case *onusv1.Registration_Key:
+		k := s.Key
+		c.key("registration.key.public_key", k.GetPublicKey())
+		c.operatorID("registration.key.operator", k.GetOperator())
+		c.spiffe("registration.key.agent", k.GetAgent(), true)
+		if k.GetInstance() != "" {
+			c.want(k.GetAgent() != "", "registration.key.instance", "is set without an agent", "name the agent class too")
+			c.want(isName(k.GetInstance(), 64, instanceChars), "registration.key.instance", "has characters other than A-Z a-z 0-9 . _ - or more than 64", "use the instance's name")
+		}
+	default:
+		c.fail("registration", "is empty", "set one of operator, agent, key")
+	}
+}
+
+func (c *checker) genesis(m *onusv1.Record, g *onusv1.Genesis) {
+	v, err := note.NewVerifier(g.GetLogKey())
+	if err != nil {
+		c.fail("genesis.log_key", "is not a verifier key: "+err.Error(), "use the vkey form of c2sp.org/signed-note")
+	} else {
+		c.want(v.Name() == m.GetOrigin(), "genesis.log_key", "has a name that is not the origin", "name the log key after the origin")
+	}
+	n := len(g.GetAdministrators())
+	c.want(n >= 1 && n <= 16, "genesis.administrators", fmt.Sprintf("has %d entries", n), "name 1 to 16")
+	for i, a := range g.GetAdministrators() {
+		f := fmt.Sprintf("genesis.administrators[%d]", i)
+		c.want(isName(a.GetName(), 64, adminChars), f+".name", "is missing or has characters other than a-z 0-9 . _ -", "use at most 64 of them")
+		c.key(f+".public_key", a.GetPublicKey())
+		for _, b := range g.GetAdministrators()[:i] {
+			c.want(b.GetName() != a.GetName() && !slices.Equal(b.GetPublicKey(), a.GetPublicKey()), f, "has the name or the key of another", "give each administrator an own name and key")
+		}
+	}
+	if n > 0 {
+		c.want(g.GetAdministrators()[0].GetName() == m.GetAuthor().GetAdministrator(), "author.administrator", "is not the first administrator", "have the first administrator sign the genesis")
+	}
+	p := g.GetPolicy()
+	c.want(p != nil, "genesis.policy", "is missing", "state the log's policy")
+	c.duration("genesis.policy.clock_skew", p.GetClockSkew())
+	c.duration("genesis.policy.late_after", p.GetLateAfter())
+	c.duration("genesis.policy.outcome_window", p.GetOutcomeWindow())
+	c.want(len(p.GetPlainText()) <= len(TextFields()), "genesis.policy.plain_text", "has too many fields", "name each field once")
+	for i, f := range p.GetPlainText() {
+		c.want(f == "*" || slices.Contains(TextFields(), f), fmt.Sprintf("genesis.policy.plain_text[%d]", i), fmt.Sprintf("is %.80q, which is no text field", f), `name a field such as "stages.intent.text", or "*"`)
+	}
+}
+
+func (c *checker) id(field, s string) {
+	if s == "" {
+		return
+	}
+	if _, err := ParseID(s); err != nil {
+		c.fail(field, "is not a record id: "+err.Error(), "use the id that the ledger or the SDK gave")
+	}
+}
+
+func (c *checker) spiffe(field, s string, optional bool) {
+	if s == "" && optional {
+		return
+	}
+	if why := CheckSPIFFE(s); why != "" {
+		c.fail(field, "is not a SPIFFE ID: it "+why, "use a name such as spiffe://example.com/planner")
+	}
+}
+
+func (c *checker) operatorID(field, s string) {
+	c.want(isName(s, 64, operatorChars), field, "is missing or has characters other than a-z 0-9 . _ - /", "use the operator's registered id of at most 64 characters")
+}
+
+func (c *checker) pseudonym(field, s string, prefixes ...string) {
+	if s != "" && !IsPseudonym(s, prefixes...) {
+		c.fail(field, "is not a pseudonym", "mint one with the ledger's Mint call; names do not go into the log")
+	}
+}
+
+func (c *checker) key(field string, spki []byte) {
+	if _, err := ParsePublicKey(spki); err != nil {
+		c.fail(field, "is not accepted: "+err.Error(), "use DER SubjectPublicKeyInfo")
+	}
+}
+
+func (c *checker) time(field string, t *timestamppb.Timestamp) {
+	// Seconds of the year 10000 and later do not fit RFC 3339.
+	c.want(t != nil && t.CheckValid() == nil && t.GetSeconds() >= 0, field, "is missing or outside the years 1970 to 9999", "use the author's clock")
+}
+
+func (c *checker) duration(field string, d *durationpb.Duration) {
+	c.want(d != nil && d.CheckValid() == nil && d.GetSeconds() >= 0 && d.GetNanos() >= 0, field, "is missing or negative", "state it, such as 60s")
+}
+
+func (c *checker) text(field string, t *onusv1.Text) {
+	if t == nil {
+		return
+	}
+	switch f := t.GetForm().(type) {
+	case *onusv1.Text_Commitment:
+		c.want(len(f.Commitment) == CommitmentSize, field+".commitment", fmt.Sprintf("has %d bytes", len(f.Commitment)), "use SHA-256 over a 32-byte salt and the content")
+	case *onusv1.Text_Plain:
+		c.want(len(f.Plain) <= MaxPlainText, field+".plain", fmt.Sprintf("has %d bytes, at most %d are allowed", len(f.Plain), MaxPlainText), "commit to it instead")
+	default:
+		c.fail(field, "is empty", "set commitment or plain, or leave it out")
+	}
+}
+
+// label is a short text for people that is plain by nature.
+func (c *checker) label(field, s string, optional bool) {
+	c.want(s != "" || optional, field, "is missing", "set it")
+	c.want(len(s) <= 256 && !hasControl(s), field, "has more than 256 bytes or control characters", "shorten it")
+}
+
+func (c *checker) foreignID(field, s string) {
+	c.want(len(s) <= 256 && !hasControl(s), field, "has more than 256 bytes or control characters", "use the other system's id, or a hash of it")
+}
+
+func (c *checker) targetDecision(field string, d onusv1.TargetDecision) {
+	c.want(d >= 0 && d <= onusv1.TargetDecision_TARGET_DECISION_DENIED, field, "is unknown", "use TARGET_DECISION_ALLOWED or TARGET_DECISION_DENIED, or leave it out")
+}
+
+func (c *checker) trace(t *onusv1.Trace) {
+	if t == nil {
+		return
+	}
+	if s := t.GetTraceparent(); s != "" {
+		c.want(isTraceparent(s), "trace.traceparent", "is not a W3C traceparent", "write it as 00-<32 hex>-<16 hex>-<2 hex>")
+	}
+	c.foreignID("trace.a2a_context_id", t.GetA2AContextId())
+	c.foreignID("trace.a2a_task_id", t.GetA2ATaskId())
+	c.foreignID("trace.mcp_session_id", t.GetMcpSessionId())
+	c.foreignID("trace.mcp_request_id", t.GetMcpRequestId())
+}
+
+// isTraceparent: W3C Trace Context, section 3.2, version 00.
+func isTraceparent(s string) bool {
+	if len(s) != 55 || s[:3] != "00-" || s[35] != '-' || s[52] != '-' {
+		return false
+	}
+	const hexdigits = "0123456789abcdef"
+	id, span, flags := s[3:35], s[36:52], s[53:]
+	return only(id+span+flags, hexdigits) && !only(id, "0") && !only(span, "0")
+}
+
+func hasControl(s string) bool {
+	for _, r := range s {
+		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
+			return true
+		}
+	}
+	return false
+}

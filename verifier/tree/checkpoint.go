@@ -1,0 +1,163 @@
+package tree
+
+import (
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// MaxCheckpoint is the most bytes a signed checkpoint may have.
+const MaxCheckpoint = 64 << 10
+
+// Checkpoint is what a log says about itself: its name, size and root.
+// c2sp.org/tlog-checkpoint.
+type Checkpoint struct {
+	Origin string
+	Size   int64
+	Root   Hash
+}
+
+// String returns the text that is signed: three lines, no extensions.
+func (c Checkpoint) String() string {
+	return fmt.Sprintf("%s\n%d\n%s\n", c.Origin, c.Size, c.Root)
+}
+
+// ParseCheckpoint reads what [Checkpoint.String] writes, and nothing else.
+// Extension lines are refused: Onus signs none, and witnesses are to refuse
+// them too.
+func ParseCheckpoint(text string) (Checkpoint, error) {
+	lines := strings.Split(text, "\n")
+	if len(lines) != 4 || lines[3] != "" {
+		return Checkpoint{}, errors.New("a checkpoint has three lines: origin, size, root")
+	}
+	if lines[0] == "" {
+		return Checkpoint{}, errors.New("the checkpoint has no origin")
+	}
+	size, err := strconv.ParseInt(lines[1], 10, 64)
+	if err != nil || size < 0 {
+		return Checkpoint{}, fmt.Errorf("the checkpoint's size is %.40q, not a decimal", lines[1])
+	}
+	root, err := base64.StdEncoding.Strict().DecodeString(lines[2])
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("the checkpoint's root is not base64: %w", err)
+	}
+	h, err := ParseHash(root)
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("the checkpoint's root: %w", err)
+	}
+	c := Checkpoint{Origin: lines[0], Size: size, Root: h}
+	if c.String() != text {
+		return Checkpoint{}, errors.New("the checkpoint is not in its one canonical form")
+	}
+	if size == 0 && h != Empty {
+		return Checkpoint{}, errors.New("a checkpoint of size 0 has the root of a tree with leaves")
+	}
+	return c, nil
+}
+
+// LogKey is a log's verifier key. Its name is the log's origin.
+type LogKey struct {
+	vkey string
+	v    note.Verifier
+}
+
+// ParseLogKey reads a vkey. c2sp.org/signed-note. Only Ed25519 keys are
+// accepted.
+func ParseLogKey(vkey string) (LogKey, error) {
+	v, err := note.NewVerifier(vkey)
+	if err != nil {
+		return LogKey{}, fmt.Errorf("not a verifier key: %w", err)
+	}
+	return LogKey{vkey: vkey, v: v}, nil
+}
+
+// NewLogKey returns the verifier key of an Ed25519 key under the origin.
+func NewLogKey(origin string, pub ed25519.PublicKey) (LogKey, error) {
+	vkey, err := note.NewEd25519VerifierKey(origin, pub)
+	if err != nil {
+		return LogKey{}, err
+	}
+	return ParseLogKey(vkey)
+}
+
+// String returns the vkey.
+func (k LogKey) String() string { return k.vkey }
+
+// Origin returns the log's origin.
+func (k LogKey) Origin() string { return k.v.Name() }
+
+// IsZero reports whether k holds no key.
+func (k LogKey) IsZero() bool { return k.v == nil }
+
+// Open checks a signed checkpoint against the log's key. Signatures by other
+// keys are ignored; a signature that claims to be the log's must hold.
+func (k LogKey) Open(signed []byte) (Checkpoint, error) {
+	if k.IsZero() {
+		return Checkpoint{}, errors.New("no log key was given")
+	}
+	if len(signed) > MaxCheckpoint {
+		return Checkpoint{}, fmt.Errorf("a signed checkpoint has at most %d bytes, this has %d", MaxCheckpoint, len(signed))
+	}
+	n, err := note.Open(signed, note.VerifierList(k.v))
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("the checkpoint is not signed by %s: %w", k.v.Name(), err)
+	}
+	c, err := ParseCheckpoint(n.Text)
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	if c.Origin != k.Origin() {
+		return Checkpoint{}, fmt.Errorf("the checkpoint is of %q, but the key is of %q", c.Origin, k.Origin())
+	}
+	return c, nil
+}
+
+// LogSigner signs checkpoints. Its key may live elsewhere.
+type LogSigner struct {
+	key    LogKey
+	id     uint32
+	signer crypto.Signer
+}
+
+// NewLogSigner wraps an Ed25519 crypto.Signer.
+func NewLogSigner(origin string, s crypto.Signer) (LogSigner, error) {
+	pub, ok := s.Public().(ed25519.PublicKey)
+	if !ok {
+		return LogSigner{}, fmt.Errorf("a log is signed with Ed25519, not with %T", s.Public())
+	}
+	key, err := NewLogKey(origin, pub)
+	if err != nil {
+		return LogSigner{}, err
+	}
+	// Key id: SHA-256(name ‖ 0x0A ‖ 0x01 ‖ key)[:4]. c2sp.org/signed-note.
+	h := sha256.New()
+	h.Write([]byte(origin + "\n\x01"))
+	h.Write(pub)
+	return LogSigner{key: key, id: binary.BigEndian.Uint32(h.Sum(nil)), signer: s}, nil
+}
+
+// Key returns the verifier key.
+func (s LogSigner) Key() LogKey { return s.key }
+
+// Sign returns the signed note of the tree with that size and root.
+func (s LogSigner) Sign(size int64, root Hash) ([]byte, error) {
+	c := Checkpoint{Origin: s.key.Origin(), Size: size, Root: root}
+	return note.Sign(&note.Note{Text: c.String()}, noteSigner{s})
+}
+
+type noteSigner struct{ s LogSigner }
+
+func (n noteSigner) Name() string    { return n.s.key.Origin() }
+func (n noteSigner) KeyHash() uint32 { return n.s.id }
+func (n noteSigner) Sign(msg []byte) ([]byte, error) {
+	return n.s.signer.Sign(rand.Reader, msg, crypto.Hash(0))
+}
