@@ -1,0 +1,251 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/onus-ledger/onus/verifier"
+	"github.com/onus-ledger/onus/verifier/record"
+	"github.com/onus-ledger/onus/verifier/registry"
+	"github.com/onus-ledger/onus/verifier/tree"
+)
+
+// Checked is what [Check] saw.
+type Checked struct {
+	// Audit is the verifier's own report over all entries.
+	Audit verifier.Report
+	// Problems are what is wrong, in plain words, the first 100.
+	Problems []string
+	// ProblemCount counts all.
+	ProblemCount int64
+	Contents     int64
+}
+
+func (c *Checked) problem(format string, args ...any) {
+	c.ProblemCount++
+	if len(c.Problems) < 100 {
+		c.Problems = append(c.Problems, fmt.Sprintf(format, args...))
+	}
+}
+
+// Check reads a whole stopped ledger and compares every row with what the
+// entries say it must be: hashes, ids, registry, head, contents, indexes. It
+// needs no state that Open would build, so that it can say what keeps Open
+// from working. It changes nothing. progress may be nil.
+func Check(ctx context.Context, cfg Config, progress func(done, of int64)) (*Checked, error) {
+	cfg = cfg.withDefaults()
+	desc, err := pebble.Peek(cfg.Dir, cfg.FS)
+	if err != nil {
+		return nil, fmt.Errorf("look into %s: %w", cfg.Dir, err)
+	}
+	if !desc.Exists {
+		return nil, fmt.Errorf("%w: %s", ErrNotExist, cfg.Dir)
+	}
+	o := pebbleOptions(cfg)
+	o.ReadOnly = true
+	db, err := pebble.Open(cfg.Dir, o)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	defer db.Close()
+	v, err := newVault(cfg.ContentKey)
+	if err != nil {
+		return nil, err
+	}
+	v.db = db
+	c := &checker{db: db, vault: v, out: &Checked{}, progress: progress}
+	if err := c.run(ctx); err != nil {
+		return nil, err
+	}
+	return c.out, nil
+}
+
+type checker struct {
+	db       *pebble.DB
+	vault    *vault
+	out      *Checked
+	progress func(done, of int64)
+	head     *head
+	mark     int64
+	grown    growing
+}
+
+func (c *checker) run(ctx context.Context) error {
+	raw, err := get(c.db, keyHead)
+	if err != nil {
+		return fmt.Errorf("read head: %w", err)
+	}
+	h, registryCount, err := parseHead(raw)
+	if err != nil {
+		return err
+	}
+	c.head = h
+	if v, err := get(c.db, keyWatermark); err == nil {
+		if c.mark, err = parseIndex(keyWatermark, v); err != nil {
+			return err
+		}
+	} else if !errors.Is(err, pebble.ErrNotFound) {
+		return fmt.Errorf("read watermark: %w", err)
+	}
+	c.grown = newGrowing(registry.New())
+	audit := verifier.NewAudit()
+	if err := c.entries(ctx, audit); err != nil {
+		return err
+	}
+	c.out.Audit = audit.Report()
+	for _, f := range c.out.Audit.Faults {
+		c.out.problem("%s", f)
+	}
+	c.signedHead(audit, registryCount)
+	return c.counts(registryCount)
+}
+
+// entries walks all entries, through the auditor's own check and against the
+// rows that are kept beside them.
+func (c *checker) entries(ctx context.Context, audit *verifier.Audit) error {
+	l := &Ledger{db: c.db}
+	var chunk [][]byte
+	registryNumber := int64(0)
+	flush := func() {
+		audit.Add(chunk)
+		chunk = nil
+	}
+	err := l.scan(0, c.head.size, func(index int64, raw []byte) (bool, error) {
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+		chunk = append(chunk, bytes.Clone(raw))
+		c.grown.append(tree.LeafHash(raw), func(level int, n int64, t *tile) { c.tile(level, n, t) })
+		if r, err := recordOf(raw); err == nil {
+			if registry.Concerns(r) {
+				c.row(keyRegistry(registryNumber), u64(index), "registry entry %d", registryNumber)
+				registryNumber++
+			}
+			c.record(index, r)
+		}
+		if len(chunk) == 1024 {
+			flush()
+			if c.progress != nil {
+				c.progress(index+1, c.head.size)
+			}
+		}
+		return true, nil
+	})
+	flush()
+	var damage *CorruptionError
+	if errors.As(err, &damage) {
+		c.out.problem("%v", damage)
+		return nil
+	}
+	return err
+}
+
+// tile compares a stored tile with the one that the entries make, and names
+// the entry where a lowest tile differs.
+func (c *checker) tile(level int, n int64, want *tile) {
+	got, err := get(c.db, keyTile(level, n))
+	if err != nil {
+		c.out.problem("tile %d/%d: %v", level, n, err)
+		return
+	}
+	if bytes.Equal(got, want.marshal()) {
+		return
+	}
+	for i := range tileWidth {
+		if level == 0 && len(got) == tileWidth*tree.HashSize && tree.Hash(got[i*tree.HashSize:]) != want.nodes[i] {
+			c.out.problem("entry %d: its bytes do not have the hash that was committed to", n*tileWidth+int64(i))
+		}
+	}
+	if level > 0 {
+		c.out.problem("tile %d/%d: differs from what the entries give", level, n)
+	}
+}
+
+// record checks a record's own rows.
+func (c *checker) record(index int64, r *record.Record) {
+	c.row(keyID(r.ID), u64(index), "id of entry %d", index)
+	for _, f := range r.Texts() {
+		if sum := f.Text.GetCommitment(); len(sum) == record.CommitmentSize {
+			content, err := c.vault.unseal([record.CommitmentSize]byte(sum))
+			if err != nil {
+				c.out.problem("entry %d: %s: %v", index, f.Path, err)
+			} else if content != nil {
+				c.out.Contents++
+			}
+		}
+	}
+	if index < c.mark {
+		for _, p := range postings(r.Msg) {
+			c.row(keyPosting(p, index), nil, "index row %d of entry %d", p.kind, index)
+		}
+	}
+}
+
+func (c *checker) row(key, want []byte, what string, args ...any) {
+	got, err := get(c.db, key)
+	if err != nil {
+		c.out.problem(what+": %v", append(args, err)...)
+	} else if !bytes.Equal(got, want) {
+		c.out.problem(what+" is %x, not %x", append(args, got, want)...)
+	}
+}
+
+// signedHead holds the entries to the checkpoint that was signed.
+func (c *checker) signedHead(audit *verifier.Audit, registryCount int64) {
+	key := audit.Registry().LogKey()
+	cp, err := key.Open(c.head.checkpoint)
+	if err != nil {
+		c.out.problem("head: %v", err)
+		return
+	}
+	if cp.Size != c.head.size {
+		c.out.problem("head: says %d entries, its checkpoint %d", c.head.size, cp.Size)
+	}
+	if err := audit.Matches(cp, key); err != nil {
+		c.out.problem("head: %v", err)
+	}
+	if n := c.out.Audit.RegistryEntries; n != registryCount {
+		c.out.problem("head: says %d registry entries, the log has %d", registryCount, n)
+	}
+	if last := c.out.Audit.LastTime; last != c.head.logTime {
+		c.out.problem("head: says log time %d, the last entry %d", c.head.logTime, last)
+	}
+}
+
+// counts finds rows that nothing in the log calls for.
+func (c *checker) counts(registryCount int64) error {
+	size := c.head.size
+	tiles := int64(0)
+	for s := size / tileWidth; s > 0; s /= tileWidth {
+		tiles += s
+	}
+	for _, t := range []struct {
+		prefix byte
+		want   int64
+		what   string
+	}{{prefixEntry, size, "entries"}, {prefixID, size, "ids"}, {prefixTile, tiles, "tiles"}, {prefixRegistry, registryCount, "registry rows"}} {
+		n, err := c.count(t.prefix)
+		if err != nil {
+			return err
+		}
+		if n != t.want {
+			c.out.problem("the database holds %d %s, the log calls for %d", n, t.what, t.want)
+		}
+	}
+	return nil
+}
+
+func (c *checker) count(prefix byte) (n int64, err error) {
+	p := []byte{prefix}
+	it, err := c.db.NewIter(&pebble.IterOptions{LowerBound: p, UpperBound: keyAfter(p)})
+	if err != nil {
+		return 0, err
+	}
+	for ok := it.First(); ok; ok = it.Next() {
+		n++
+	}
+	return n, errors.Join(it.Error(), it.Close())
+}

@@ -1,0 +1,56 @@
+package ledger
+
+import (
+	"crypto/rand"
+	"time"
+
+	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
+	"github.com/onus-ledger/onus/verifier/record"
+	"github.com/onus-ledger/onus/verifier/tree"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// Administrator is a name and the key of who may sign registrations.
+type Administrator struct {
+	Name string
+	Key  *record.PublicKey
+}
+
+// DefaultPolicy is the policy of a log that states no other: no plain text,
+// claimed times within a minute ahead and two minutes behind, outcomes within
+// a quarter of an hour.
+func DefaultPolicy() *onusv1.Policy {
+	return &onusv1.Policy{
+		ClockSkew:     durationpb.New(time.Minute),
+		LateAfter:     durationpb.New(2 * time.Minute),
+		OutcomeWindow: durationpb.New(15 * time.Minute),
+	}
+}
+
+// NewGenesis makes the record of entry 0, signed by the first administrator.
+func NewGenesis(key tree.LogKey, admins []Administrator, policy *onusv1.Policy, signer record.Signer, now time.Time) (*record.Record, error) {
+	gen := &onusv1.Genesis{LogKey: key.String(), Policy: policy}
+	for _, a := range admins {
+		gen.Administrators = append(gen.Administrators, &onusv1.Administrator{Name: a.Name, PublicKey: a.Key.SPKI()})
+	}
+	name := ""
+	if len(admins) > 0 {
+		name = admins[0].Name
+	}
+	return record.Sign(&onusv1.Record{
+		Origin:      key.Origin(),
+		Nonce:       NewNonce(),
+		Author:      &onusv1.Author{Administrator: name},
+		Capture:     onusv1.Capture_CAPTURE_SELF,
+		ClaimedTime: timestamppb.New(now),
+		Body:        &onusv1.Record_Genesis{Genesis: gen},
+	}, signer)
+}
+
+// NewNonce returns 16 random bytes.
+func NewNonce() []byte {
+	b := make([]byte, record.NonceSize)
+	rand.Read(b)
+	return b
+}

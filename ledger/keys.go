@@ -1,0 +1,100 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/onus-ledger/onus/verifier/record"
+)
+
+// All rows of the database. A key is its prefix byte and what follows;
+// integers are big-endian, so that rows sort by them. "Truth" rows are lost
+// with the database; "derived" rows are rebuilt from the entries at any time.
+//
+//	prefix  then                      value                              kind
+//	v       –                         format version, u8                 truth
+//	h       –                         head, see below                    truth
+//	e       index u64                 entry                              truth
+//	t       level u8, tile u64        256 hashes: a full tile            truth
+//	i       record id                 index u64                          truth
+//	g       registry number u64       index u64                          truth
+//	c       commitment                sealed content                     truth
+//	k       holder                    wrapped key of the holder          truth
+//	n       pseudonym                 sealed name                        truth
+//	p       keyed hash of the name    pseudonym                          truth
+//	w       –                         watermark: index u64               derived
+//	x       kind u8, hash 16, idx u64 –: the entry has that property     derived
+//
+// Partial tiles are not stored: the right edge is hashed again from at most
+// 255 entries, and 255 tiles a level, when the ledger opens.
+//
+// The head is: size u64, log time u64, registry count u64, checkpoint.
+//
+// A change to a row's meaning is a new format version, and a test that reads
+// a database of the old one.
+const (
+	formatVersion = 1
+
+	prefixVersion   = 'v'
+	prefixHead      = 'h'
+	prefixEntry     = 'e'
+	prefixTile      = 't'
+	prefixID        = 'i'
+	prefixRegistry  = 'g'
+	prefixContent   = 'c'
+	prefixHolder    = 'k'
+	prefixName      = 'n'
+	prefixPseudonym = 'p'
+	prefixWatermark = 'w'
+	prefixPosting   = 'x'
+)
+
+var (
+	keyVersion   = []byte{prefixVersion}
+	keyHead      = []byte{prefixHead}
+	keyWatermark = []byte{prefixWatermark}
+)
+
+func u64(v int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(v)) }
+
+func keyEntry(index int64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{prefixEntry}, uint64(index))
+}
+
+func keyTile(level int, n int64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{prefixTile, byte(level)}, uint64(n))
+}
+
+func keyID(id record.ID) []byte { return append([]byte{prefixID}, id[:]...) }
+
+func keyRegistry(n int64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{prefixRegistry}, uint64(n))
+}
+
+func keyContent(sum [record.CommitmentSize]byte) []byte {
+	return append([]byte{prefixContent}, sum[:]...)
+}
+
+func keyHolder(holder string) []byte       { return append([]byte{prefixHolder}, holder...) }
+func keyName(pseudonym string) []byte      { return append([]byte{prefixName}, pseudonym...) }
+func keyPseudonym(nameHash []byte) []byte  { return append([]byte{prefixPseudonym}, nameHash...) }
+func keyPosting(p posting, i int64) []byte { return append(p.prefix(), u64(i)...) }
+
+// keyAfter returns the first key after all that begin with prefix.
+func keyAfter(prefix []byte) []byte {
+	end := append([]byte(nil), prefix...)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i]++; end[i] != 0 {
+			return end[:i+1]
+		}
+	}
+	return nil
+}
+
+// parseIndex reads a row that holds one index.
+func parseIndex(key, v []byte) (int64, error) {
+	if len(v) != 8 || v[0] > 0x7f {
+		return 0, &CorruptionError{Key: fmt.Sprintf("%q", key), What: "is not an index"}
+	}
+	return int64(binary.BigEndian.Uint64(v)), nil
+}

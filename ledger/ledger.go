@@ -1,0 +1,324 @@
+// Package ledger is one append-only log of signed records: it admits them,
+// orders them, commits them to a Pebble database with one sync a batch, and
+// proves them.
+//
+// # A record's way to disk
+//
+// [Ledger.Submit] runs in its caller's goroutine. It parses the record and
+// checks its signature against the registry at the durable head: admission.
+// Then it queues the record and waits. One goroutine, [Ledger.Run], takes all
+// that is waiting (order), gives each record its index, log time and stamp
+// and grows the tree (apply), signs the new checkpoint, and writes entries,
+// hashes, ids, contents and head in one Pebble batch with one sync (commit).
+// While batch k syncs, batch k+1 gathers in the queue; there is no timer, so
+// an idle ledger answers in about one sync.
+//
+// # The durable head
+//
+// Pebble shows a batch to readers before its sync returns. So no reader takes
+// the size of the log from Pebble: each takes it from the durable head, which
+// advances in memory only when the sync has returned, and reads nothing at or
+// beyond it. No checkpoint signature leaves earlier either.
+//
+// # When the disk fails
+//
+// A commit that failed, or whose outcome is unknown, ends the process: what
+// reached the disk is found out by opening the database again, with the code
+// of normal operation. Nothing is guessed.
+package ledger
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/onus-ledger/onus/verifier/record"
+	"github.com/onus-ledger/onus/verifier/registry"
+	"github.com/onus-ledger/onus/verifier/tree"
+)
+
+// Config says where a ledger is and which keys it has.
+type Config struct {
+	// Dir holds the database.
+	Dir string
+	// FS is the file system; nil means the disk.
+	FS vfs.FS
+	// Signer is the log's Ed25519 key.
+	Signer crypto.Signer
+	// ContentKey, 32 bytes, wraps the keys of stored contents and names.
+	ContentKey []byte
+	// Clock proposes log times; nil means time.Now.
+	Clock func() time.Time
+	// Logger hears what an operator should know; nil means silence.
+	Logger *slog.Logger
+	// Queue is how many admitted records may wait; 0 means 8,192.
+	Queue int
+	// MaxBatch is how many records one commit may hold; 0 means 512.
+	MaxBatch int
+	// Fatal is called when a commit failed or its outcome is unknown, and
+	// must not return; nil logs and exits the process with status 70.
+	Fatal func(error)
+}
+
+func (c Config) withDefaults() Config {
+	if c.FS == nil {
+		c.FS = vfs.Default
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Queue == 0 {
+		c.Queue = 8192
+	}
+	if c.MaxBatch == 0 {
+		c.MaxBatch = 512
+	}
+	if c.Fatal == nil {
+		log := c.Logger
+		c.Fatal = func(err error) {
+			log.Error("commit failed or unknown: stopping, open the ledger again to recover", "err", err)
+			fmt.Fprintln(os.Stderr, "onus: commit failed or unknown, stopping:", err)
+			os.Exit(70)
+		}
+	}
+	return c
+}
+
+// Ledger is an open log. All methods are safe for concurrent use, except that
+// Run is called once.
+type Ledger struct {
+	cfg    Config
+	db     *pebble.DB
+	signer tree.LogSigner
+	vault  *vault
+	index  *index
+	tiles  *tileCache
+
+	// registry is the history of bindings. The goroutine of Run adds to it,
+	// ahead of the durable head; readers ask it only below the head.
+	registry *registry.Registry
+
+	// head is the durable head. Only commit stores it, after the sync.
+	head atomic.Pointer[head]
+
+	// growing is the state that apply advances. It belongs to the goroutine
+	// of Run (and to Create and Open before that).
+	growing growing
+
+	// queue holds admitted records. A send needs accepting.RLock, so that
+	// Run, which closes the door under accepting.Lock, misses none.
+	queue     chan *pending
+	accepting sync.RWMutex
+	stopped   bool // under accepting
+	running   atomic.Bool
+	// batchTime is how long the last batch took, for retry hints.
+	batchTime atomic.Int64
+}
+
+// Errors that callers compare.
+var (
+	// ErrExists: Create found a ledger.
+	ErrExists = errors.New("a ledger is already there")
+	// ErrNotExist: Open found none.
+	ErrNotExist = errors.New("there is no ledger")
+	// ErrStopped: the ledger takes no more records.
+	ErrStopped = errors.New("the ledger is shutting down")
+	// ErrNotFound: no record with that id or index, as of the durable head.
+	ErrNotFound = errors.New("no such record")
+)
+
+// BusyError says that the queue is full.
+type BusyError struct{ RetryAfter time.Duration }
+
+func (e *BusyError) Error() string {
+	return fmt.Sprintf("the ledger's queue is full: try again in %v", e.RetryAfter)
+}
+
+// CorruptionError says that the database disagrees with itself.
+type CorruptionError struct {
+	Key, What string
+}
+
+func (e *CorruptionError) Error() string {
+	return fmt.Sprintf("the database is damaged at %s: %s: restore a backup", e.Key, e.What)
+}
+
+// Create makes a new ledger whose entry 0 is the genesis record, and opens
+// it. It returns an error that wraps [ErrExists] where a ledger is.
+func Create(cfg Config, genesis *record.Record) (*Ledger, error) {
+	l, err := open(cfg, true)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.create(genesis); err != nil {
+		l.db.Close()
+		return nil, fmt.Errorf("create ledger: %w", err)
+	}
+	return l, nil
+}
+
+func (l *Ledger) create(genesis *record.Record) error {
+	gen := genesis.Msg.GetGenesis()
+	if gen == nil {
+		return errors.New("the first record is not a genesis")
+	}
+	if err := l.setSigner(gen.GetLogKey()); err != nil {
+		return err
+	}
+	b, err := l.registry.Authenticate(genesis, 0)
+	if err != nil {
+		return err
+	}
+	l.head.Store(&head{root: tree.Empty, next: make(chan struct{})})
+	l.growing = newGrowing(l.registry)
+	p := newPending(genesis, b)
+	l.commit([]*pending{p})
+	return (<-p.done).err
+}
+
+// Open opens the ledger that is there. It returns an error that wraps
+// [ErrNotExist] where none is. It checks the right edge of the tree against
+// the signed head, and the log key against genesis.
+func Open(cfg Config) (*Ledger, error) {
+	l, err := open(cfg, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.recover(); err != nil {
+		l.db.Close()
+		return nil, fmt.Errorf("open ledger: %w", err)
+	}
+	return l, nil
+}
+
+func open(cfg Config, create bool) (*Ledger, error) {
+	cfg = cfg.withDefaults()
+	v, err := newVault(cfg.ContentKey)
+	if err != nil {
+		return nil, err
+	}
+	desc, err := pebble.Peek(cfg.Dir, cfg.FS)
+	if err != nil && !os.IsNotExist(err) {
+		return nil, fmt.Errorf("look into %s: %w", cfg.Dir, err)
+	}
+	switch exists := err == nil && desc.Exists; {
+	case create && exists:
+		return nil, fmt.Errorf("%w: %s", ErrExists, cfg.Dir)
+	case !create && !exists:
+		return nil, fmt.Errorf("%w: %s", ErrNotExist, cfg.Dir)
+	}
+	db, err := pebble.Open(cfg.Dir, pebbleOptions(cfg))
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	v.db = db
+	l := &Ledger{
+		cfg:      cfg,
+		db:       db,
+		vault:    v,
+		tiles:    new(tileCache),
+		registry: registry.New(),
+		queue:    make(chan *pending, cfg.Queue),
+	}
+	l.index = newIndex(db, cfg.Logger)
+	return l, nil
+}
+
+func pebbleOptions(cfg Config) *pebble.Options {
+	o := &pebble.Options{
+		FS:                 cfg.FS,
+		Logger:             pebbleLogger{cfg},
+		FormatMajorVersion: pebble.FormatNewest,
+		MemTableSize:       32 << 20,
+		CacheSize:          64 << 20,
+	}
+	// Looking up whether an id is known is a read that nearly always misses.
+	for i := range o.Levels {
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	return o
+}
+
+// pebbleLogger ends the process where Pebble cannot go on: a Fatalf that
+// returned would leave its commit pipeline stuck.
+type pebbleLogger struct{ cfg Config }
+
+func (pebbleLogger) Infof(string, ...any) {}
+func (l pebbleLogger) Errorf(format string, args ...any) {
+	l.cfg.Logger.Error("database", "err", fmt.Sprintf(format, args...))
+}
+func (l pebbleLogger) Fatalf(format string, args ...any) {
+	l.cfg.Fatal(fmt.Errorf(format, args...))
+	panic("ledger: Fatal returned")
+}
+
+func (l *Ledger) setSigner(vkey string) error {
+	key, err := tree.ParseLogKey(vkey)
+	if err != nil {
+		return fmt.Errorf("genesis: %w", err)
+	}
+	s, err := tree.NewLogSigner(key.Origin(), l.cfg.Signer)
+	if err != nil {
+		return err
+	}
+	if s.Key().String() != vkey {
+		return fmt.Errorf("the log key given is %s, but genesis names %s", s.Key(), vkey)
+	}
+	l.signer = s
+	return nil
+}
+
+// Close writes what is derived and closes the database. Run must have
+// returned.
+func (l *Ledger) Close() error {
+	l.accepting.Lock()
+	l.stopped = true
+	l.accepting.Unlock()
+	err := l.index.flushAll()
+	// Flushed tables make the next Open quick: nothing is left to replay.
+	err = errors.Join(err, l.db.Flush(), l.db.Close())
+	if err != nil {
+		return fmt.Errorf("close ledger: %w", err)
+	}
+	return nil
+}
+
+// LogKey returns the log's verifier key.
+func (l *Ledger) LogKey() tree.LogKey { return l.signer.Key() }
+
+// Size returns the durable size.
+func (l *Ledger) Size() int64 { return l.head.Load().size }
+
+// Checkpoint returns the newest durable checkpoint, a signed note.
+func (l *Ledger) Checkpoint() []byte { return l.head.Load().checkpoint }
+
+// Registry returns the history of bindings. Ask it only about indices up to
+// [Ledger.Size].
+func (l *Ledger) Registry() *registry.Registry { return l.registry }
+
+// Wait returns when the log has more than size entries, or with ctx's error.
+func (l *Ledger) Wait(ctx context.Context, size int64) error {
+	for {
+		h := l.head.Load()
+		if h.size > size {
+			return nil
+		}
+		select {
+		case <-h.next:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,249 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/onus-ledger/onus/verifier/entry"
+	"github.com/onus-ledger/onus/verifier/record"
+	"github.com/onus-ledger/onus/verifier/registry"
+	"github.com/onus-ledger/onus/verifier/tree"
+)
+
+// Run orders, applies and commits what is submitted, until ctx ends. Then it
+// refuses new records, finishes those it has accepted, and returns nil. It
+// may be called once.
+func (l *Ledger) Run(ctx context.Context) error {
+	if l.running.Swap(true) {
+		return errors.New("ledger: Run was called twice")
+	}
+	stopIndexing := l.index.start()
+	defer stopIndexing()
+	batch := make([]*pending, 0, l.cfg.MaxBatch)
+	for {
+		select {
+		case p := <-l.queue:
+			batch = l.take(append(batch[:0], p))
+			l.commit(batch)
+		case <-ctx.Done():
+			l.accepting.Lock()
+			l.stopped = true
+			l.accepting.Unlock()
+			// Nobody can add to the queue now; what is in it was accepted.
+			for {
+				batch = l.take(batch[:0])
+				if len(batch) == 0 {
+					return nil
+				}
+				l.commit(batch)
+			}
+		}
+	}
+}
+
+// take adds to batch all that is waiting, up to the batch's bounds. This is
+// the order: one place decides it. A batch is bounded by bytes too, so that
+// large records do not make one commit slow.
+func (l *Ledger) take(batch []*pending) []*pending {
+	const maxBytes = 4 << 20
+	bytes := 0
+	for _, p := range batch {
+		bytes += len(p.rec.Envelope.Payload)
+	}
+	for len(batch) < l.cfg.MaxBatch && bytes < maxBytes {
+		select {
+		case p := <-l.queue:
+			batch = append(batch, p)
+			bytes += len(p.rec.Envelope.Payload)
+			for _, c := range p.contents {
+				bytes += len(c.sealed)
+			}
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// applied is one entry that apply made.
+type applied struct {
+	p     *pending
+	index int64
+	raw   []byte
+}
+
+// commit applies a batch and makes it durable. It is the only place where the
+// log grows.
+func (l *Ledger) commit(batch []*pending) {
+	start := time.Now()
+	b := l.db.NewBatch()
+	defer b.Close()
+
+	entries, answers := l.apply(b, batch, l.cfg.Clock().UnixMilli())
+	h := l.head.Load()
+	if len(entries) > 0 {
+		next, err := l.nextHead()
+		if err != nil {
+			l.cfg.Fatal(fmt.Errorf("sign checkpoint: %w", err))
+			panic("ledger: Fatal returned")
+		}
+		set(b, keyHead, next.marshal(l.registryCount(next.size)))
+		if h.size == 0 {
+			set(b, keyVersion, []byte{formatVersion})
+		}
+		// The one commit point. After this line a crash is clean: either all
+		// of the batch is there at the next Open, or nothing.
+		if err := l.db.Apply(b, pebble.Sync); err != nil {
+			l.cfg.Fatal(fmt.Errorf("commit: %w", err))
+			panic("ledger: Fatal returned")
+		}
+		for _, e := range entries {
+			l.index.add(e.index, e.p.rec.Msg)
+		}
+		l.head.Store(next)
+		close(h.next)
+		h = next
+	}
+	for i, p := range batch {
+		a := answers[i]
+		a.head = h
+		p.done <- a
+	}
+	l.batchTime.Store(int64(time.Since(start)))
+}
+
+// apply gives each record of the batch its place: a deterministic function of
+// the state before, the batch in its order, and the proposed log time. It
+// repeats every check that reads the state of the log, fills b, and advances
+// l.growing. It reads no clock, no random source and no network.
+func (l *Ledger) apply(b *pebble.Batch, batch []*pending, proposed int64) ([]applied, []placed) {
+	g := &l.growing
+	logTime := max(proposed, g.logTime)
+	answers := make([]placed, len(batch))
+	entries := make([]applied, 0, len(batch))
+	inBatch := make(map[record.ID]int64, len(batch))
+	for i, p := range batch {
+		if index, ok := l.isKnown(p.rec.ID, inBatch); ok {
+			answers[i] = placed{index: index, duplicate: true}
+			continue
+		}
+		index := g.frontier.Size()
+		raw, err := l.applyOne(p, index, logTime)
+		if err != nil {
+			answers[i] = placed{err: err}
+			continue
+		}
+		leaf := tree.LeafHash(raw)
+		if registry.Concerns(p.rec) {
+			set(b, keyRegistry(l.registryCount(index)), u64(index))
+			if err := g.registry.Add(p.rec, index, leaf); err != nil {
+				panic("ledger: a checked registry entry does not fit: " + err.Error())
+			}
+		}
+		g.append(leaf, func(level int, n int64, t *tile) {
+			set(b, keyTile(level, n), t.marshal())
+			l.tiles.put(level, n, t)
+		})
+		g.logTime = logTime
+		inBatch[p.rec.ID] = index
+		set(b, keyEntry(index), raw)
+		set(b, keyID(p.rec.ID), u64(index))
+		for _, c := range p.contents {
+			set(b, keyContent(c.commitment), c.sealed)
+		}
+		entries = append(entries, applied{p, index, raw})
+		answers[i] = placed{index: index, raw: raw}
+	}
+	return entries, answers
+}
+
+// applyOne checks one record against the log before index and returns its
+// entry.
+func (l *Ledger) applyOne(p *pending, index, logTime int64) ([]byte, error) {
+	g := &l.growing
+	key := p.key
+	if index > 0 {
+		var err error
+		if key, err = g.registry.Bound(p.rec, index); err != nil {
+			return nil, err
+		}
+	}
+	if err := g.registry.Check(p.rec, index); err != nil {
+		return nil, err
+	}
+	count, root := g.registry.Stamp(index)
+	e := entry.Entry{
+		Stamp: entry.Stamp{
+			LogTime:       logTime,
+			RegistryCount: count,
+			RegistryRoot:  root,
+			KeyEntry:      key.Index,
+			KeySetEntry:   -1,
+		},
+		Envelope: p.rec.Envelope,
+	}
+	return e.Marshal()
+}
+
+// isKnown reports whether the record is in the log or earlier in the batch.
+// It may read Pebble beyond the durable head: its answer goes out only after
+// this batch's sync, which covers all before it.
+func (l *Ledger) isKnown(id record.ID, inBatch map[record.ID]int64) (int64, bool) {
+	if index, ok := inBatch[id]; ok {
+		return index, true
+	}
+	key := keyID(id)
+	v, closer, err := l.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return 0, false
+	}
+	if err == nil {
+		defer closer.Close()
+		var index int64
+		if index, err = parseIndex(key, v); err == nil {
+			return index, true
+		}
+	}
+	l.cfg.Fatal(fmt.Errorf("look up %s: %w", id, err))
+	panic("ledger: Fatal returned")
+}
+
+// nextHead signs the tree as apply left it.
+func (l *Ledger) nextHead() (*head, error) {
+	g := &l.growing
+	h := &head{
+		size:    g.frontier.Size(),
+		logTime: g.logTime,
+		root:    g.frontier.Root(),
+		edge:    g.edge,
+		next:    make(chan struct{}),
+	}
+	var err error
+	if h.checkpoint, err = l.signer.Sign(h.size, h.root); err != nil {
+		return nil, err
+	}
+	// The verifier's own reading of it, before it can leave.
+	cp, err := l.signer.Key().Open(h.checkpoint)
+	if err != nil {
+		return nil, err
+	}
+	if cp.Size != h.size || cp.Root != h.root {
+		return nil, errors.New("the signed checkpoint reads back as another")
+	}
+	return h, nil
+}
+
+func (l *Ledger) registryCount(at int64) int64 {
+	n, _ := l.growing.registry.Stamp(at)
+	return n
+}
+
+// set adds a row. A batch of ours cannot refuse one.
+func set(b *pebble.Batch, key, value []byte) {
+	if err := b.Set(key, value, nil); err != nil {
+		panic("ledger: add to a batch: " + err.Error())
+	}
+}

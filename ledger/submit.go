@@ -1,0 +1,264 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
+	"github.com/onus-ledger/onus/verifier/entry"
+	"github.com/onus-ledger/onus/verifier/record"
+	"github.com/onus-ledger/onus/verifier/registry"
+	"github.com/onus-ledger/onus/verifier/tree"
+)
+
+// Bounds of what travels beside a record.
+const (
+	MaxContents     = 256
+	MaxContentBytes = 4 << 20
+)
+
+// Submission is a record to be logged and the contents of its commitments.
+type Submission struct {
+	Envelope record.Envelope
+	Contents []*onusv1.Content
+}
+
+// Logged is the answer to a submission.
+type Logged struct {
+	Receipt *onusv1.Receipt
+	// Duplicate: the record was in the log before.
+	Duplicate bool
+}
+
+// pending is an admitted record on its way to the log.
+type pending struct {
+	rec      *record.Record
+	key      *registry.Binding
+	contents []sealedContent
+	done     chan placed // has room for the one answer
+}
+
+// placed is where a record came to stand.
+type placed struct {
+	index     int64
+	duplicate bool
+	// raw is the entry; nil for a duplicate.
+	raw  []byte
+	head *head
+	err  error
+}
+
+func newPending(r *record.Record, key *registry.Binding) *pending {
+	return &pending{rec: r, key: key, done: make(chan placed, 1)}
+}
+
+// Submit logs one record and returns when it is durable, with a receipt that
+// the verifier has passed. The same record again returns the same index.
+//
+// A record that breaks a rule gives a *record.Error and leaves no trace. A
+// full queue gives a *[BusyError]. If ctx ends while the record is on its
+// way, Submit returns ctx's error and the record may be logged or not: submit
+// it again to find out.
+func (l *Ledger) Submit(ctx context.Context, s Submission) (*Logged, error) {
+	p, known, err := l.admit(s)
+	if err != nil {
+		return nil, err
+	}
+	if known >= 0 {
+		return l.receiptOfDuplicate(known)
+	}
+	if err := l.enqueue(p); err != nil {
+		return nil, err
+	}
+	return l.await(ctx, p)
+}
+
+// Result is one submission's result in a batch.
+type Result struct {
+	Logged *Logged
+	Err    error
+}
+
+// SubmitBatch logs several records. Each has its own result, and they are
+// ordered as given; a record cannot rest on a registration in its own batch.
+func (l *Ledger) SubmitBatch(ctx context.Context, subs []Submission) []Result {
+	results := make([]Result, len(subs))
+	admitted := make([]*pending, len(subs))
+	known := make([]int64, len(subs))
+	each(len(subs), func(i int) { admitted[i], known[i], results[i].Err = l.admit(subs[i]) })
+	for i, p := range admitted {
+		if p != nil {
+			if results[i].Err = l.enqueue(p); results[i].Err != nil {
+				admitted[i] = nil
+			}
+		}
+	}
+	each(len(subs), func(i int) {
+		switch {
+		case results[i].Err != nil:
+		case admitted[i] != nil:
+			results[i].Logged, results[i].Err = l.await(ctx, admitted[i])
+		default:
+			results[i].Logged, results[i].Err = l.receiptOfDuplicate(known[i])
+		}
+	})
+	return results
+}
+
+// each calls f(0) to f(n-1) on as many goroutines as there are processors.
+func each(n int, f func(i int)) {
+	workers := min(n, runtime.GOMAXPROCS(0))
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < n; i += workers {
+				f(i)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// admit checks all that does not depend on the order of the log, against the
+// registry at the durable head. If the record is in the log already, it
+// returns its index as known; else known is -1.
+func (l *Ledger) admit(s Submission) (p *pending, known int64, err error) {
+	r, err := record.Parse(s.Envelope)
+	if err != nil {
+		return nil, -1, err
+	}
+	h := l.head.Load()
+	// The signature comes first even for a record that is known: a receipt is
+	// given to who can sign, not to who can replay a payload.
+	key, err := l.registry.Authenticate(r, h.size)
+	if err != nil {
+		return nil, -1, err
+	}
+	if known, err := l.lookup(h, r.ID); err == nil {
+		return nil, known, nil
+	} else if !errors.Is(err, ErrNotFound) {
+		return nil, -1, err
+	}
+	if err := l.vault.checkPseudonyms(r.Msg); err != nil {
+		return nil, -1, err
+	}
+	if err := checkContentSizes(s.Contents); err != nil {
+		return nil, -1, err
+	}
+	open, err := r.OpenContents(s.Contents)
+	if err != nil {
+		return nil, -1, err
+	}
+	p = newPending(r, key)
+	if p.contents, err = l.vault.seal(r.Msg, open); err != nil {
+		return nil, -1, err
+	}
+	return p, -1, nil
+}
+
+func checkContentSizes(cs []*onusv1.Content) error {
+	total := 0
+	for _, c := range cs {
+		total += len(c.GetData())
+	}
+	if len(cs) > MaxContents || total > MaxContentBytes {
+		return &record.Error{Reason: record.ReasonTooLarge, Field: "contents",
+			Detail: fmt.Sprintf("has %d contents of %d bytes together, at most %d of %d are allowed", len(cs), total, MaxContents, MaxContentBytes),
+			Next:   "commit to large contents and keep them yourself"}
+	}
+	return nil
+}
+
+func (l *Ledger) enqueue(p *pending) error {
+	l.accepting.RLock()
+	defer l.accepting.RUnlock()
+	if l.stopped {
+		return ErrStopped
+	}
+	select {
+	case l.queue <- p:
+		return nil
+	default:
+		// By then about one queue's worth of batches has gone through.
+		batches := time.Duration(cap(l.queue)/l.cfg.MaxBatch + 1)
+		wait := batches * time.Duration(l.batchTime.Load())
+		return &BusyError{RetryAfter: min(max(wait, 10*time.Millisecond), 5*time.Second)}
+	}
+}
+
+func (l *Ledger) await(ctx context.Context, p *pending) (*Logged, error) {
+	select {
+	case at := <-p.done:
+		switch {
+		case at.err != nil:
+			return nil, at.err
+		case at.duplicate:
+			return l.receiptOfDuplicate(at.index)
+		}
+		rec, err := l.prove(at.head, at.index, p.rec.ID, at.raw, p.rec.Envelope.Signature)
+		if err != nil {
+			return nil, err
+		}
+		return &Logged{Receipt: rec}, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+func (l *Ledger) receiptOfDuplicate(index int64) (*Logged, error) {
+	proven, err := l.Receipt(index)
+	if err != nil {
+		return nil, err
+	}
+	return &Logged{Receipt: proven.Receipt, Duplicate: true}, nil
+}
+
+// prove makes the receipt of an entry as of head h, and passes it through
+// the verifier before anybody sees it.
+func (l *Ledger) prove(h *head, index int64, id record.ID, raw, sig []byte) (*onusv1.Receipt, error) {
+	inclusion, err := tree.ProveInclusion(index, h.size, l.reader(h))
+	if err != nil {
+		return nil, fmt.Errorf("prove entry %d: %w", index, err)
+	}
+	if err := tree.VerifyInclusion(index, h.size, tree.LeafHash(raw), inclusion, h.root); err != nil {
+		return nil, &CorruptionError{Key: fmt.Sprintf("entry %d", index), What: "its proof does not verify: " + err.Error()}
+	}
+	stamp, err := entry.Split(raw)
+	if err != nil {
+		return nil, &CorruptionError{Key: fmt.Sprintf("entry %d", index), What: err.Error()}
+	}
+	return &onusv1.Receipt{
+		Id:         id.String(),
+		Index:      index,
+		Stamp:      stamp,
+		Signature:  sig,
+		Inclusion:  tree.FormatProof(inclusion),
+		Checkpoint: string(h.checkpoint),
+	}, nil
+}
+
+// lookup returns the index of a record, as of head h.
+func (l *Ledger) lookup(h *head, id record.ID) (int64, error) {
+	key := keyID(id)
+	v, closer, err := l.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return 0, fmt.Errorf("%w: %s", ErrNotFound, id)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("look up %s: %w", id, err)
+	}
+	defer closer.Close()
+	index, err := parseIndex(key, v)
+	if err != nil {
+		return 0, err
+	}
+	if index >= h.size { // visible in Pebble, not yet durable
+		return 0, fmt.Errorf("%w: %s", ErrNotFound, id)
+	}
+	return index, nil
+}

@@ -1,0 +1,194 @@
+// Package chain says how records hang together: who asked for what, what came
+// of it, and what is missing.
+//
+// A chain goes from a record up its parent links to the root, or to the last
+// record found; it holds all that descends from that root by parent links,
+// and the records that name one of these as a cause, each with its own
+// descendants. Parent links are the chain of responsibility and form a tree;
+// causes explain, and form a graph beside it. Both are ids, hashes over the
+// record that they name, so neither can form a cycle.
+//
+// [Build] is pure: the same entries and policy give the same chain, in
+// whatever order the entries come.
+package chain
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
+	"github.com/onus-ledger/onus/verifier/record"
+)
+
+// Entry is one entry of the log, as a chain needs it.
+type Entry struct {
+	Index int64
+	// LogTime is in milliseconds since 1970.
+	LogTime int64
+	Record  *record.Record
+}
+
+// Chain is a chain's structure.
+type Chain struct {
+	// Roots are the topmost records: one, unless the entries come from
+	// several chains. Records that are reached by a cause alone are roots too.
+	Roots []*Node
+	// Nodes are all records in log order.
+	Nodes []*Node
+	// Missing are the ids that a record names as its parent or a cause and
+	// that are not among the entries, in log order of the first that names
+	// each.
+	Missing []Missing
+}
+
+// Node is one record in its chain.
+type Node struct {
+	Entry
+	Parent *Node
+	// Children name this record as their parent, in log order.
+	Children []*Node
+	// Causes are those that are here; Effects is the other direction.
+	Causes, Effects []*Node
+	Findings        []Finding
+}
+
+// Missing is a record that is named and not there.
+type Missing struct {
+	ID record.ID
+	// By is the first record that names it; AsParent says how.
+	By       *Node
+	AsParent bool
+}
+
+// Finding is one thing to know about a record.
+type Finding struct {
+	// Code is the stable name, such as LATE_RECORDED.
+	Code     string
+	Severity Severity
+	// Text is one sentence with the values.
+	Text string
+}
+
+// Severity orders findings.
+type Severity string
+
+// The severities.
+const (
+	Info     Severity = "info"
+	Warn     Severity = "warn"
+	High     Severity = "high"
+	Critical Severity = "critical"
+)
+
+// Build makes the chain of the entries. Findings are those that an entry
+// alone decides, and links to records that are not there: a parent or cause
+// may still come, as records can arrive out of order, so that a missing one
+// is as of these entries.
+func Build(entries []Entry, policy *onusv1.Policy) *Chain {
+	c := &Chain{}
+	byID := make(map[record.ID]*Node, len(entries))
+	for _, e := range entries {
+		if byID[e.Record.ID] != nil {
+			continue
+		}
+		n := &Node{Entry: e}
+		byID[e.Record.ID] = n
+		c.Nodes = append(c.Nodes, n)
+	}
+	slices.SortFunc(c.Nodes, func(a, b *Node) int { return cmp.Compare(a.Index, b.Index) })
+	missing := map[record.ID]bool{}
+	for _, n := range c.Nodes {
+		n.Findings = entryFindings(n, policy)
+		c.link(n, byID, missing)
+		if n.Parent == nil {
+			c.Roots = append(c.Roots, n)
+		}
+	}
+	return c
+}
+
+// link joins n to the records that it names.
+func (c *Chain) link(n *Node, byID map[record.ID]*Node, missing map[record.ID]bool) {
+	absent := func(id record.ID, asParent bool) {
+		if !missing[id] {
+			missing[id] = true
+			c.Missing = append(c.Missing, Missing{ID: id, By: n, AsParent: asParent})
+		}
+	}
+	if s := n.Record.Msg.GetParent(); s != "" {
+		id := mustID(s)
+		if p := byID[id]; p != nil {
+			n.Parent = p
+			p.Children = append(p.Children, n)
+		} else {
+			absent(id, true)
+			n.find("PARENT_NOT_IN_LOG", High, "names %s as its parent, which is not in the log", short(id))
+		}
+	}
+	for _, s := range n.Record.Msg.GetCauses() {
+		id := mustID(s)
+		p := byID[id]
+		switch {
+		case p == nil:
+			absent(id, false)
+			n.find("CAUSE_NOT_IN_LOG", Warn, "names %s as a cause, which is not in the log", short(id))
+			continue
+		case p.Index > n.Index:
+			n.find("CAUSE_LOGGED_LATER", Warn, "names entry %d as a cause, which was logged after it", p.Index)
+		}
+		n.Causes = append(n.Causes, p)
+		p.Effects = append(p.Effects, n)
+	}
+}
+
+// entryFindings are those that need nothing but the entry.
+func entryFindings(n *Node, policy *onusv1.Policy) []Finding {
+	m := n.Record.Msg
+	claimed, logged := m.GetClaimedTime().AsTime(), time.UnixMilli(n.LogTime).UTC()
+	switch late := logged.Sub(claimed); {
+	case -late > policy.GetClockSkew().AsDuration():
+		n.find("CLOCK_SKEW", Warn, "claims %s, %v later than its log time %s", stamp(claimed), (-late).Round(time.Second), stamp(logged))
+	case late > policy.GetLateAfter().AsDuration():
+		n.find("LATE_RECORDED", Warn, "claims %s, but was logged at %s, %v later; nothing proves the earlier time", stamp(claimed), stamp(logged), late.Round(time.Second))
+	}
+	if m.GetCapture() != onusv1.Capture_CAPTURE_SELF {
+		n.find("NOT_SELF_RECORDED", Info, "was not recorded by the agent itself (%s): its author is asserted", CaptureWord(m.GetCapture()))
+	}
+	if l := m.GetLoss(); l != nil {
+		n.find("LOSS_DECLARED", Warn, "says that the records %d to %d of this instance are lost", l.GetFirstSequence(), l.GetLastSequence())
+	}
+	return n.Findings
+}
+
+func (n *Node) find(code string, s Severity, format string, args ...any) {
+	n.Findings = append(n.Findings, Finding{code, s, fmt.Sprintf(format, args...)})
+}
+
+// CaptureWord names a capture for people.
+func CaptureWord(c onusv1.Capture) string {
+	switch c {
+	case onusv1.Capture_CAPTURE_SELF:
+		return "self"
+	case onusv1.Capture_CAPTURE_RECORDER:
+		return "recorder"
+	case onusv1.Capture_CAPTURE_TELEMETRY:
+		return "telemetry"
+	case onusv1.Capture_CAPTURE_IMPORT:
+		return "import"
+	}
+	return "unknown"
+}
+
+// mustID parses a link of a valid record.
+func mustID(s string) record.ID {
+	id, err := record.ParseID(s)
+	if err != nil {
+		panic("chain: a valid record has a link that is no id: " + err.Error())
+	}
+	return id
+}
+
+func short(id record.ID) string { return id.String()[:12] + "…" }
+func stamp(t time.Time) string  { return t.Format("2006-01-02 15:04:05 UTC") }

@@ -1,0 +1,81 @@
+// Package verifier is what an auditor has to trust: pure functions over bytes
+// that say what holds and what was not checked. It opens no file, no
+// connection and no clock, and it imports nothing of the server; a test holds
+// its imports to a short list. The server calls it on itself.
+//
+//   - [OpenReceipt] checks one record's receipt.
+//   - [Audit] checks a whole log, entry by entry.
+//
+// Packages below it: record (what was signed), entry (the leaf), tree (proofs
+// and checkpoints), registry (who is bound to which key), chain (how records
+// hang together).
+package verifier
+
+import (
+	"fmt"
+
+	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
+	"github.com/onus-ledger/onus/verifier/entry"
+	"github.com/onus-ledger/onus/verifier/record"
+	"github.com/onus-ledger/onus/verifier/tree"
+)
+
+// Proven is what a receipt proves: a log with this key has this record at
+// this index.
+type Proven struct {
+	Record     *record.Record
+	Index      int64
+	Stamp      entry.Stamp
+	Leaf       tree.Hash
+	Checkpoint tree.Checkpoint
+	// Signed says that the record's signature was checked with the signer's
+	// key that the caller gave. Whether that key was bound to the author is
+	// proven by the registry, not by a receipt.
+	Signed bool
+}
+
+// OpenReceipt rebuilds the leaf from the receipt and the author's own payload
+// and checks the id, the inclusion proof and the log's signature. The
+// envelope's signature is not used: the logged one, from the receipt, is.
+// With signer, it also checks that the logged signature is the signer's.
+func OpenReceipt(rec *onusv1.Receipt, t record.PayloadType, payload []byte, key tree.LogKey, signer *record.PublicKey) (*Proven, error) {
+	env := record.Envelope{Type: t, Payload: payload, Signature: rec.GetSignature()}
+	r, err := record.Parse(env)
+	if err != nil {
+		return nil, fmt.Errorf("the record is not valid: %w", err)
+	}
+	if got := r.ID.String(); rec.GetId() != got {
+		return nil, fmt.Errorf("the receipt is for record %s, this is %s", rec.GetId(), got)
+	}
+	stamp, err := entry.ParseStamp(rec.GetStamp())
+	if err != nil {
+		return nil, fmt.Errorf("the receipt's stamp: %w", err)
+	}
+	raw, err := entry.Assemble(rec.GetStamp(), env)
+	if err != nil {
+		return nil, fmt.Errorf("rebuild the leaf: %w", err)
+	}
+	cp, err := key.Open([]byte(rec.GetCheckpoint()))
+	if err != nil {
+		return nil, err
+	}
+	inclusion, err := tree.ParseProof(rec.GetInclusion())
+	if err != nil {
+		return nil, err
+	}
+	leaf := tree.LeafHash(raw)
+	if err := tree.VerifyInclusion(rec.GetIndex(), cp.Size, leaf, inclusion, cp.Root); err != nil {
+		return nil, fmt.Errorf("the record is not proven to be at index %d: %w", rec.GetIndex(), err)
+	}
+	if r.Msg.GetOrigin() != cp.Origin {
+		return nil, fmt.Errorf("the record was made for %q and stands in %q", r.Msg.GetOrigin(), cp.Origin)
+	}
+	p := &Proven{Record: r, Index: rec.GetIndex(), Stamp: stamp, Leaf: leaf, Checkpoint: cp}
+	if signer != nil {
+		if err := r.VerifySignature(signer); err != nil {
+			return nil, fmt.Errorf("the logged signature: %w", err)
+		}
+		p.Signed = true
+	}
+	return p, nil
+}
