@@ -25,6 +25,9 @@ const (
 // Submission is a record to be logged and the contents of its commitments.
 type Submission struct {
 	Envelope record.Envelope
+	// KeyID is the keyid that stood in the DSSE envelope, which nobody
+	// signed: empty, or the record's own.
+	KeyID    string
 	Contents []*onusv1.Content
 }
 
@@ -130,6 +133,9 @@ func each(n int, f func(i int)) {
 func (l *Ledger) admit(s Submission) (p *pending, known int64, err error) {
 	r, err := record.Parse(s.Envelope)
 	if err != nil {
+		return nil, -1, err
+	}
+	if err := r.CheckKeyID(s.KeyID); err != nil {
 		return nil, -1, err
 	}
 	h := l.head.Load()

@@ -106,8 +106,8 @@ func (e Envelope) Proto() *onusv1.Envelope {
 }
 
 // EnvelopeFromProto takes an envelope off the wire. It wants a known payload
-// type and exactly one signature, whose keyid is empty or the record's own:
-// the caller learns the latter from [CheckKeyID]. The bytes are shared.
+// type and exactly one signature; its keyid is for [Record.CheckKeyID]. The
+// bytes are shared.
 func EnvelopeFromProto(m *onusv1.Envelope) (Envelope, error) {
 	if m == nil {
 		return Envelope{}, invalid("envelope", "is missing", "send the signed record")
@@ -126,8 +126,8 @@ func EnvelopeFromProto(m *onusv1.Envelope) (Envelope, error) {
 
 // CheckKeyID holds the envelope's keyid, which nobody signed, to the record's
 // author.key_id, so that a reader of the envelope is not misled.
-func CheckKeyID(m *onusv1.Envelope, r *Record) error {
-	if id := m.GetSignatures()[0].GetKeyid(); id != "" && id != r.Msg.GetAuthor().GetKeyId() {
+func (r *Record) CheckKeyID(keyid string) error {
+	if keyid != "" && keyid != r.Msg.GetAuthor().GetKeyId() {
 		return invalid("envelope.signatures[0].keyid", "is not the record's author.key_id", "leave it empty")
 	}
 	return nil

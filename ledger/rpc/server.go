@@ -1,0 +1,152 @@
+package rpc
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"connectrpc.com/connect"
+	"connectrpc.com/grpchealth"
+	"connectrpc.com/grpcreflect"
+	"github.com/onus-ledger/onus/gen/onus/v1/onusv1connect"
+	"github.com/onus-ledger/onus/ledger"
+)
+
+// MaxMessage is the most bytes a request may have.
+const MaxMessage = 16 << 20
+
+// Server serves one ledger over HTTP.
+type Server struct {
+	// Ledger is served, and run while Serve runs.
+	Ledger *ledger.Ledger
+	// Logger hears what an operator should know; nil means silence.
+	Logger *slog.Logger
+	// TLS is for a listener without TLS of its own; nil means plain HTTP,
+	// with HTTP/2 by prior knowledge (h2c).
+	TLS *tls.Config
+	// Grace is how long Serve waits for calls under way when it is told to
+	// stop; 0 means 30 seconds.
+	Grace time.Duration
+
+	ready atomic.Bool
+}
+
+// Handler returns everything that is served on the port: the RPC service,
+// gRPC health and reflection, GET /checkpoint, /livez and /readyz. stopping
+// ends its streams. Most callers want Serve.
+func (s *Server) Handler(stopping context.Context) http.Handler {
+	log := s.logger()
+	mux := http.NewServeMux()
+	mux.Handle(onusv1connect.NewLedgerServiceHandler(&service{s.Ledger, log, stopping},
+		connect.WithReadMaxBytes(MaxMessage), connect.WithCompressMinBytes(4096)))
+	mux.Handle(grpchealth.NewHandler(health{s}))
+	reflector := grpcreflect.NewStaticReflector(onusv1connect.LedgerServiceName, grpchealth.HealthV1ServiceName)
+	mux.Handle(grpcreflect.NewHandlerV1(reflector))
+	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector))
+	// c2sp.org/tlog-tiles: the checkpoint must not be cached for long.
+	mux.HandleFunc("GET /checkpoint", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-cache")
+		w.Write(s.Ledger.Checkpoint())
+	})
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if !s.ready.Load() {
+			http.Error(w, "not ready: starting or shutting down", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	return mux
+}
+
+// Serve runs the ledger and serves it on ln until ctx ends. Then it takes no
+// new calls, ends streams, finishes the calls under way and the records that
+// were accepted, and returns nil. It does not close the ledger.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	stopping, stop := context.WithCancel(context.Background())
+	defer stop()
+	hs := &http.Server{
+		Handler:           s.Handler(stopping),
+		TLSConfig:         s.TLS,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(s.logger().Handler(), slog.LevelWarn),
+		Protocols:         new(http.Protocols),
+	}
+	hs.Protocols.SetHTTP1(true)
+	hs.Protocols.SetHTTP2(true)
+	hs.Protocols.SetUnencryptedHTTP2(s.TLS == nil)
+	hs.RegisterOnShutdown(stop)
+
+	running, stopRunning := context.WithCancel(context.Background())
+	defer stopRunning()
+	ran := make(chan error, 1)
+	go func() { ran <- s.Ledger.Run(running) }()
+	served := make(chan error, 1)
+	go func() {
+		if s.TLS != nil {
+			served <- hs.ServeTLS(ln, "", "")
+		} else {
+			served <- hs.Serve(ln)
+		}
+	}()
+	s.ready.Store(true)
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-served:
+	case err = <-ran:
+		ran <- nil
+	}
+	s.ready.Store(false)
+	grace := s.Grace
+	if grace == 0 {
+		grace = 30 * time.Second
+	}
+	// The order matters: first no more calls, then no more records.
+	deadline, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	if e := hs.Shutdown(deadline); e != nil && err == nil {
+		err = fmt.Errorf("calls were still under way after %v: %w", grace, e)
+		hs.Close()
+	}
+	stopRunning()
+	if e := <-ran; err == nil {
+		err = e
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
+	}
+	return err
+}
+
+func (s *Server) logger() *slog.Logger {
+	if s.Logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return s.Logger
+}
+
+// health answers gRPC health checks with what /readyz says.
+type health struct{ s *Server }
+
+func (h health) Check(_ context.Context, req *grpchealth.CheckRequest) (*grpchealth.CheckResponse, error) {
+	switch req.Service {
+	case "", onusv1connect.LedgerServiceName:
+	default:
+		return nil, connect.NewError(connect.CodeNotFound, fmt.Errorf("unknown service %.80q", req.Service))
+	}
+	if h.s.ready.Load() {
+		return &grpchealth.CheckResponse{Status: grpchealth.StatusServing}, nil
+	}
+	return &grpchealth.CheckResponse{Status: grpchealth.StatusNotServing}, nil
+}

@@ -1,0 +1,269 @@
+// Package rpc serves a ledger: Connect, gRPC, gRPC-Web and plain JSON on one
+// port. It turns messages into calls of package ledger and back, and decides
+// nothing.
+package rpc
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"connectrpc.com/connect"
+	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
+	"github.com/onus-ledger/onus/ledger"
+	"github.com/onus-ledger/onus/verifier/record"
+	"github.com/onus-ledger/onus/verifier/tree"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// MaxBatch is how many records one SubmitBatch may hold.
+const MaxBatch = 256
+
+// service implements onusv1connect.LedgerServiceHandler.
+type service struct {
+	ledger *ledger.Ledger
+	log    *slog.Logger
+	// stopping ends streams when the server shuts down.
+	stopping context.Context
+}
+
+func (s *service) Submit(ctx context.Context, req *onusv1.SubmitRequest) (*onusv1.SubmitResponse, error) {
+	sub, err := submission(req)
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	logged, err := s.ledger.Submit(ctx, sub)
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	return &onusv1.SubmitResponse{Receipt: logged.Receipt, Duplicate: logged.Duplicate}, nil
+}
+
+func (s *service) SubmitBatch(ctx context.Context, req *onusv1.SubmitBatchRequest) (*onusv1.SubmitBatchResponse, error) {
+	n := len(req.GetItems())
+	if n == 0 || n > MaxBatch {
+		return nil, s.fail(&record.Error{Reason: record.ReasonInvalid, Field: "items",
+			Detail: fmt.Sprintf("has %d records", n), Next: fmt.Sprintf("send 1 to %d", MaxBatch)})
+	}
+	results := make([]*onusv1.SubmitResult, n)
+	subs := make([]ledger.Submission, 0, n)
+	at := make([]int, 0, n)
+	for i, item := range req.GetItems() {
+		sub, err := submission(item)
+		if err != nil {
+			results[i] = s.itemError(err)
+			continue
+		}
+		subs, at = append(subs, sub), append(at, i)
+	}
+	for j, res := range s.ledger.SubmitBatch(ctx, subs) {
+		if res.Err != nil {
+			results[at[j]] = s.itemError(res.Err)
+			continue
+		}
+		results[at[j]] = &onusv1.SubmitResult{Result: &onusv1.SubmitResult_Logged{
+			Logged: &onusv1.SubmitResponse{Receipt: res.Logged.Receipt, Duplicate: res.Logged.Duplicate}}}
+	}
+	return &onusv1.SubmitBatchResponse{Results: results}, nil
+}
+
+func submission(req *onusv1.SubmitRequest) (ledger.Submission, error) {
+	env, err := record.EnvelopeFromProto(req.GetEnvelope())
+	if err != nil {
+		return ledger.Submission{}, err
+	}
+	return ledger.Submission{Envelope: env, KeyID: req.GetEnvelope().GetSignatures()[0].GetKeyid(), Contents: req.GetContents()}, nil
+}
+
+func (s *service) Mint(_ context.Context, req *onusv1.MintRequest) (*onusv1.MintResponse, error) {
+	kinds := map[onusv1.NameKind]ledger.NameKind{
+		onusv1.NameKind_NAME_KIND_USER:    ledger.NameUser,
+		onusv1.NameKind_NAME_KIND_SUBJECT: ledger.NameSubject,
+		onusv1.NameKind_NAME_KIND_SESSION: ledger.NameSession,
+	}
+	kind, ok := kinds[req.GetKind()]
+	if !ok {
+		return nil, s.fail(&record.Error{Reason: record.ReasonInvalid, Field: "kind", Detail: "is missing or unknown", Next: "say what the names are of"})
+	}
+	if n := len(req.GetNames()); n == 0 || n > 256 {
+		return nil, s.fail(&record.Error{Reason: record.ReasonInvalid, Field: "names", Detail: fmt.Sprintf("has %d names", n), Next: "send 1 to 256"})
+	}
+	ps, err := s.ledger.Mint(kind, req.GetNames())
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	return &onusv1.MintResponse{Pseudonyms: ps}, nil
+}
+
+func (s *service) GetRecord(_ context.Context, req *onusv1.GetRecordRequest) (*onusv1.GetRecordResponse, error) {
+	index, err := s.index(req.GetId(), req.GetIndex(), req.GetKey() != nil)
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	e, err := s.ledger.Entry(index)
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	r, err := s.logged(e, req.GetContents())
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	return &onusv1.GetRecordResponse{Record: r}, nil
+}
+
+// index resolves a key that is an id or an index.
+func (s *service) index(id string, index int64, set bool) (int64, error) {
+	if !set {
+		return 0, &record.Error{Reason: record.ReasonInvalid, Field: "key", Detail: "is missing", Next: "set id or index"}
+	}
+	if id == "" {
+		return index, nil
+	}
+	parsed, err := record.ParseID(id)
+	if err != nil {
+		return 0, &record.Error{Reason: record.ReasonInvalid, Field: "id", Detail: "is not a record id: " + err.Error(), Next: "use the id from a receipt"}
+	}
+	return s.ledger.Index(parsed)
+}
+
+// logged decodes an entry for the caller.
+func (s *service) logged(e *ledger.Entry, contents bool) (*onusv1.LoggedRecord, error) {
+	r := &onusv1.LoggedRecord{
+		Index:   e.Index,
+		Id:      e.Record.ID.String(),
+		Entry:   e.Raw,
+		LogTime: timestamppb.New(time.UnixMilli(e.Stamp.LogTime)),
+		Record:  e.Record.Msg,
+	}
+	var err error
+	if contents {
+		r.Contents, err = s.ledger.Contents(e.Record)
+	}
+	return r, err
+}
+
+func (s *service) ListRecords(_ context.Context, req *onusv1.ListRecordsRequest) (*onusv1.ListRecordsResponse, error) {
+	since, err := millis("since", req.GetSince())
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	before, err := millis("before", req.GetBefore())
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	page, err := s.ledger.List(ledger.Query{
+		Agent: req.GetAgent(), Instance: req.GetInstance(), Operator: req.GetOperator(),
+		User: req.GetUser(), Session: req.GetSession(), Subject: req.GetSubject(),
+		Operation: req.GetOperation(), Resource: req.GetResource(),
+		Since: since, Before: before, NewestFirst: req.GetNewestFirst(),
+	}, int(req.GetPageSize()), req.GetPageToken())
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	resp := &onusv1.ListRecordsResponse{NextPageToken: page.Next, Size: page.Size}
+	for _, e := range page.Entries {
+		r, err := s.logged(e, false)
+		if err != nil {
+			return nil, s.fail(err)
+		}
+		resp.Records = append(resp.Records, r)
+	}
+	return resp, nil
+}
+
+// millis rounds up, so that "since t" never shows a record from before t.
+func millis(field string, t *timestamppb.Timestamp) (int64, error) {
+	if t == nil {
+		return 0, nil
+	}
+	if t.CheckValid() != nil || t.GetSeconds() < 0 {
+		return 0, &record.Error{Reason: record.ReasonInvalid, Field: field, Detail: "is not a time since 1970", Next: `write it as "2026-01-31T12:00:00Z"`}
+	}
+	return t.AsTime().Add(time.Millisecond - 1).UnixMilli(), nil
+}
+
+func (s *service) GetReceipt(_ context.Context, req *onusv1.GetReceiptRequest) (*onusv1.GetReceiptResponse, error) {
+	index, err := s.index(req.GetId(), req.GetIndex(), req.GetKey() != nil)
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	p, err := s.ledger.Receipt(index)
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	return &onusv1.GetReceiptResponse{Proven: p}, nil
+}
+
+func (s *service) GetConsistency(_ context.Context, req *onusv1.GetConsistencyRequest) (*onusv1.GetConsistencyResponse, error) {
+	first, second, p, err := s.ledger.Consistency(req.GetFirst(), req.GetSecond())
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	return &onusv1.GetConsistencyResponse{First: first, Second: second, Proof: tree.FormatProof(p)}, nil
+}
+
+func (s *service) GetCheckpoint(context.Context, *onusv1.GetCheckpointRequest) (*onusv1.GetCheckpointResponse, error) {
+	return &onusv1.GetCheckpointResponse{Checkpoint: string(s.ledger.Checkpoint())}, nil
+}
+
+func (s *service) GetChain(_ context.Context, req *onusv1.GetChainRequest) (*onusv1.GetChainResponse, error) {
+	id, err := record.ParseID(req.GetId())
+	if err != nil {
+		return nil, s.fail(&record.Error{Reason: record.ReasonInvalid, Field: "id", Detail: "is not a record id: " + err.Error(), Next: "use the id from a receipt"})
+	}
+	c, err := s.ledger.Chain(id, int(req.GetLimit()))
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	resp := &onusv1.GetChainResponse{Cut: c.Cut, Size: c.Size, Policy: s.ledger.Registry().Genesis().GetPolicy()}
+	for _, e := range c.Entries {
+		r, err := s.logged(e, req.GetContents())
+		if err != nil {
+			return nil, s.fail(err)
+		}
+		resp.Records = append(resp.Records, r)
+	}
+	return resp, nil
+}
+
+func (s *service) Follow(ctx context.Context, req *onusv1.FollowRequest, stream *connect.ServerStream[onusv1.FollowResponse]) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(s.stopping, func() { cancel(ledger.ErrStopped) })()
+	err := s.ledger.Follow(ctx, req.GetFrom(), req.GetUntil(), func(first int64, entries [][]byte) error {
+		return stream.Send(&onusv1.FollowResponse{First: first, Entries: entries})
+	})
+	if errors.Is(context.Cause(ctx), ledger.ErrStopped) {
+		err = ledger.ErrStopped
+	}
+	if err == nil {
+		return nil
+	}
+	return s.fail(err)
+}
+
+func (s *service) ListAgents(_ context.Context, req *onusv1.ListAgentsRequest) (*onusv1.ListAgentsResponse, error) {
+	from := 0
+	if t := req.GetPageToken(); t != "" {
+		b, err := base64.RawURLEncoding.Strict().DecodeString(t)
+		if err == nil {
+			from, err = strconv.Atoi(string(b))
+		}
+		if err != nil || from < 0 {
+			return nil, s.fail(fmt.Errorf("%w: it is damaged", ledger.ErrPageToken))
+		}
+	}
+	agents, next, err := s.ledger.Agents(from, int(req.GetPageSize()))
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	resp := &onusv1.ListAgentsResponse{Agents: agents}
+	if next > 0 {
+		resp.NextPageToken = base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(next)))
+	}
+	return resp, nil
+}
