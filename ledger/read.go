@@ -87,6 +87,26 @@ func (l *Ledger) Receipt(index int64) (*onusv1.ProvenRecord, error) {
 	return &onusv1.ProvenRecord{Envelope: env.Proto(), Receipt: rec}, nil
 }
 
+// Inclusion proves which leaf stands at index in the log of that size; size =
+// 0 means the durable size. It returns the size used.
+func (l *Ledger) Inclusion(index, size int64) (int64, []tree.Hash, error) {
+	h := l.head.Load()
+	if size == 0 {
+		size = h.size
+	}
+	switch {
+	case size < 0 || size > h.size:
+		return 0, nil, &RangeError{"size", fmt.Sprintf("is %d, but the log has %d entries", size, h.size)}
+	case index < 0 || index >= size:
+		return 0, nil, &RangeError{"index", fmt.Sprintf("is %d, but must be from 0 to %d", index, size-1)}
+	}
+	p, err := tree.ProveInclusion(index, size, l.reader(h))
+	if err != nil {
+		return 0, nil, fmt.Errorf("prove inclusion: %w", err)
+	}
+	return size, p, nil
+}
+
 // Consistency proves that the log of size first is a prefix of the log of
 // size second; second = 0 means the durable size. It returns the sizes used.
 func (l *Ledger) Consistency(first, second int64) (int64, int64, []tree.Hash, error) {

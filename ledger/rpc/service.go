@@ -198,6 +198,14 @@ func (s *service) GetReceipt(_ context.Context, req *onusv1.GetReceiptRequest) (
 	return &onusv1.GetReceiptResponse{Proven: p}, nil
 }
 
+func (s *service) GetInclusion(_ context.Context, req *onusv1.GetInclusionRequest) (*onusv1.GetInclusionResponse, error) {
+	size, p, err := s.ledger.Inclusion(req.GetIndex(), req.GetSize())
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	return &onusv1.GetInclusionResponse{Index: req.GetIndex(), Size: size, Inclusion: tree.FormatProof(p)}, nil
+}
+
 func (s *service) GetConsistency(_ context.Context, req *onusv1.GetConsistencyRequest) (*onusv1.GetConsistencyResponse, error) {
 	first, second, p, err := s.ledger.Consistency(req.GetFirst(), req.GetSecond())
 	if err != nil {

@@ -44,9 +44,13 @@ type TextField struct {
 }
 
 // Texts returns the texts that are set in r, in the order of the schema.
-func (r *Record) Texts() []TextField {
+func (r *Record) Texts() []TextField { return Texts(r.Msg) }
+
+// Texts returns the texts that are set in m, for an author who turns them
+// into commitments before signing.
+func Texts(m *onusv1.Record) []TextField {
 	var ts []TextField
-	for _, f := range textsOf(r.Msg) {
+	for _, f := range textsOf(m) {
 		if f.Text != nil {
 			ts = append(ts, f)
 		}

@@ -1362,6 +1362,120 @@ func (x *GetReceiptResponse) GetProven() *ProvenRecord {
 	return nil
 }
 
+type GetInclusionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Index int64                  `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	// 0 means the current durable size.
+	Size          int64 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetInclusionRequest) Reset() {
+	*x = GetInclusionRequest{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetInclusionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetInclusionRequest) ProtoMessage() {}
+
+func (x *GetInclusionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetInclusionRequest.ProtoReflect.Descriptor instead.
+func (*GetInclusionRequest) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *GetInclusionRequest) GetIndex() int64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *GetInclusionRequest) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+type GetInclusionResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Index int64                  `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	Size  int64                  `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
+	// RFC 6962 inclusion proof: 32-byte hashes, the leaf's sibling first.
+	Inclusion     [][]byte `protobuf:"bytes,3,rep,name=inclusion,proto3" json:"inclusion,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetInclusionResponse) Reset() {
+	*x = GetInclusionResponse{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetInclusionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetInclusionResponse) ProtoMessage() {}
+
+func (x *GetInclusionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetInclusionResponse.ProtoReflect.Descriptor instead.
+func (*GetInclusionResponse) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *GetInclusionResponse) GetIndex() int64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *GetInclusionResponse) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *GetInclusionResponse) GetInclusion() [][]byte {
+	if x != nil {
+		return x.Inclusion
+	}
+	return nil
+}
+
 type GetConsistencyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	First int64                  `protobuf:"varint,1,opt,name=first,proto3" json:"first,omitempty"`
@@ -1373,7 +1487,7 @@ type GetConsistencyRequest struct {
 
 func (x *GetConsistencyRequest) Reset() {
 	*x = GetConsistencyRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[19]
+	mi := &file_onus_v1_ledger_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1385,7 +1499,7 @@ func (x *GetConsistencyRequest) String() string {
 func (*GetConsistencyRequest) ProtoMessage() {}
 
 func (x *GetConsistencyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[19]
+	mi := &file_onus_v1_ledger_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1398,7 +1512,7 @@ func (x *GetConsistencyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConsistencyRequest.ProtoReflect.Descriptor instead.
 func (*GetConsistencyRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{19}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetConsistencyRequest) GetFirst() int64 {
@@ -1427,7 +1541,7 @@ type GetConsistencyResponse struct {
 
 func (x *GetConsistencyResponse) Reset() {
 	*x = GetConsistencyResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[20]
+	mi := &file_onus_v1_ledger_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1439,7 +1553,7 @@ func (x *GetConsistencyResponse) String() string {
 func (*GetConsistencyResponse) ProtoMessage() {}
 
 func (x *GetConsistencyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[20]
+	mi := &file_onus_v1_ledger_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1452,7 +1566,7 @@ func (x *GetConsistencyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConsistencyResponse.ProtoReflect.Descriptor instead.
 func (*GetConsistencyResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{20}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetConsistencyResponse) GetFirst() int64 {
@@ -1484,7 +1598,7 @@ type GetCheckpointRequest struct {
 
 func (x *GetCheckpointRequest) Reset() {
 	*x = GetCheckpointRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[21]
+	mi := &file_onus_v1_ledger_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1496,7 +1610,7 @@ func (x *GetCheckpointRequest) String() string {
 func (*GetCheckpointRequest) ProtoMessage() {}
 
 func (x *GetCheckpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[21]
+	mi := &file_onus_v1_ledger_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1509,7 +1623,7 @@ func (x *GetCheckpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCheckpointRequest.ProtoReflect.Descriptor instead.
 func (*GetCheckpointRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{21}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{23}
 }
 
 type GetCheckpointResponse struct {
@@ -1521,7 +1635,7 @@ type GetCheckpointResponse struct {
 
 func (x *GetCheckpointResponse) Reset() {
 	*x = GetCheckpointResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[22]
+	mi := &file_onus_v1_ledger_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1533,7 +1647,7 @@ func (x *GetCheckpointResponse) String() string {
 func (*GetCheckpointResponse) ProtoMessage() {}
 
 func (x *GetCheckpointResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[22]
+	mi := &file_onus_v1_ledger_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1546,7 +1660,7 @@ func (x *GetCheckpointResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCheckpointResponse.ProtoReflect.Descriptor instead.
 func (*GetCheckpointResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{22}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetCheckpointResponse) GetCheckpoint() string {
@@ -1570,7 +1684,7 @@ type GetChainRequest struct {
 
 func (x *GetChainRequest) Reset() {
 	*x = GetChainRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[23]
+	mi := &file_onus_v1_ledger_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1582,7 +1696,7 @@ func (x *GetChainRequest) String() string {
 func (*GetChainRequest) ProtoMessage() {}
 
 func (x *GetChainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[23]
+	mi := &file_onus_v1_ledger_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1595,7 +1709,7 @@ func (x *GetChainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetChainRequest.ProtoReflect.Descriptor instead.
 func (*GetChainRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{23}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetChainRequest) GetId() string {
@@ -1635,7 +1749,7 @@ type GetChainResponse struct {
 
 func (x *GetChainResponse) Reset() {
 	*x = GetChainResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[24]
+	mi := &file_onus_v1_ledger_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1647,7 +1761,7 @@ func (x *GetChainResponse) String() string {
 func (*GetChainResponse) ProtoMessage() {}
 
 func (x *GetChainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[24]
+	mi := &file_onus_v1_ledger_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1660,7 +1774,7 @@ func (x *GetChainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetChainResponse.ProtoReflect.Descriptor instead.
 func (*GetChainResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{24}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GetChainResponse) GetRecords() []*LoggedRecord {
@@ -1703,7 +1817,7 @@ type FollowRequest struct {
 
 func (x *FollowRequest) Reset() {
 	*x = FollowRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[25]
+	mi := &file_onus_v1_ledger_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1715,7 +1829,7 @@ func (x *FollowRequest) String() string {
 func (*FollowRequest) ProtoMessage() {}
 
 func (x *FollowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[25]
+	mi := &file_onus_v1_ledger_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1728,7 +1842,7 @@ func (x *FollowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowRequest.ProtoReflect.Descriptor instead.
 func (*FollowRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{25}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *FollowRequest) GetFrom() int64 {
@@ -1757,7 +1871,7 @@ type FollowResponse struct {
 
 func (x *FollowResponse) Reset() {
 	*x = FollowResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[26]
+	mi := &file_onus_v1_ledger_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1769,7 +1883,7 @@ func (x *FollowResponse) String() string {
 func (*FollowResponse) ProtoMessage() {}
 
 func (x *FollowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[26]
+	mi := &file_onus_v1_ledger_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1782,7 +1896,7 @@ func (x *FollowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowResponse.ProtoReflect.Descriptor instead.
 func (*FollowResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{26}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *FollowResponse) GetFirst() int64 {
@@ -1810,7 +1924,7 @@ type ListAgentsRequest struct {
 
 func (x *ListAgentsRequest) Reset() {
 	*x = ListAgentsRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[27]
+	mi := &file_onus_v1_ledger_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1822,7 +1936,7 @@ func (x *ListAgentsRequest) String() string {
 func (*ListAgentsRequest) ProtoMessage() {}
 
 func (x *ListAgentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[27]
+	mi := &file_onus_v1_ledger_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1835,7 +1949,7 @@ func (x *ListAgentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAgentsRequest.ProtoReflect.Descriptor instead.
 func (*ListAgentsRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{27}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListAgentsRequest) GetPageSize() int32 {
@@ -1862,7 +1976,7 @@ type ListAgentsResponse struct {
 
 func (x *ListAgentsResponse) Reset() {
 	*x = ListAgentsResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[28]
+	mi := &file_onus_v1_ledger_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1874,7 +1988,7 @@ func (x *ListAgentsResponse) String() string {
 func (*ListAgentsResponse) ProtoMessage() {}
 
 func (x *ListAgentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[28]
+	mi := &file_onus_v1_ledger_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1887,7 +2001,7 @@ func (x *ListAgentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAgentsResponse.ProtoReflect.Descriptor instead.
 func (*ListAgentsResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{28}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListAgentsResponse) GetAgents() []*RegisteredAgent {
@@ -1921,7 +2035,7 @@ type RegisteredAgent struct {
 
 func (x *RegisteredAgent) Reset() {
 	*x = RegisteredAgent{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[29]
+	mi := &file_onus_v1_ledger_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1933,7 +2047,7 @@ func (x *RegisteredAgent) String() string {
 func (*RegisteredAgent) ProtoMessage() {}
 
 func (x *RegisteredAgent) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[29]
+	mi := &file_onus_v1_ledger_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1946,7 +2060,7 @@ func (x *RegisteredAgent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisteredAgent.ProtoReflect.Descriptor instead.
 func (*RegisteredAgent) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{29}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *RegisteredAgent) GetAgent() *AgentClass {
@@ -2004,7 +2118,7 @@ type RegisteredKey struct {
 
 func (x *RegisteredKey) Reset() {
 	*x = RegisteredKey{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[30]
+	mi := &file_onus_v1_ledger_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2016,7 +2130,7 @@ func (x *RegisteredKey) String() string {
 func (*RegisteredKey) ProtoMessage() {}
 
 func (x *RegisteredKey) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[30]
+	mi := &file_onus_v1_ledger_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2029,7 +2143,7 @@ func (x *RegisteredKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisteredKey.ProtoReflect.Descriptor instead.
 func (*RegisteredKey) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{30}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *RegisteredKey) GetKeyId() string {
@@ -2144,7 +2258,14 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"\x05index\x18\x02 \x01(\x03H\x00R\x05indexB\x05\n" +
 	"\x03key\"C\n" +
 	"\x12GetReceiptResponse\x12-\n" +
-	"\x06proven\x18\x01 \x01(\v2\x15.onus.v1.ProvenRecordR\x06proven\"E\n" +
+	"\x06proven\x18\x01 \x01(\v2\x15.onus.v1.ProvenRecordR\x06proven\"?\n" +
+	"\x13GetInclusionRequest\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x03R\x05index\x12\x12\n" +
+	"\x04size\x18\x02 \x01(\x03R\x04size\"^\n" +
+	"\x14GetInclusionResponse\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x03R\x05index\x12\x12\n" +
+	"\x04size\x18\x02 \x01(\x03R\x04size\x12\x1c\n" +
+	"\tinclusion\x18\x03 \x03(\fR\tinclusion\"E\n" +
 	"\x15GetConsistencyRequest\x12\x14\n" +
 	"\x05first\x18\x01 \x01(\x03R\x05first\x12\x16\n" +
 	"\x06second\x18\x02 \x01(\x03R\x06second\"\\\n" +
@@ -2195,7 +2316,7 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"\x15NAME_KIND_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eNAME_KIND_USER\x10\x01\x12\x15\n" +
 	"\x11NAME_KIND_SUBJECT\x10\x02\x12\x15\n" +
-	"\x11NAME_KIND_SESSION\x10\x032\xa9\x06\n" +
+	"\x11NAME_KIND_SESSION\x10\x032\xfb\x06\n" +
 	"\rLedgerService\x129\n" +
 	"\x06Submit\x12\x16.onus.v1.SubmitRequest\x1a\x17.onus.v1.SubmitResponse\x12H\n" +
 	"\vSubmitBatch\x12\x1b.onus.v1.SubmitBatchRequest\x1a\x1c.onus.v1.SubmitBatchResponse\x123\n" +
@@ -2203,7 +2324,8 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"\tGetRecord\x12\x19.onus.v1.GetRecordRequest\x1a\x1a.onus.v1.GetRecordResponse\"\x03\x90\x02\x01\x12M\n" +
 	"\vListRecords\x12\x1b.onus.v1.ListRecordsRequest\x1a\x1c.onus.v1.ListRecordsResponse\"\x03\x90\x02\x01\x12J\n" +
 	"\n" +
-	"GetReceipt\x12\x1a.onus.v1.GetReceiptRequest\x1a\x1b.onus.v1.GetReceiptResponse\"\x03\x90\x02\x01\x12V\n" +
+	"GetReceipt\x12\x1a.onus.v1.GetReceiptRequest\x1a\x1b.onus.v1.GetReceiptResponse\"\x03\x90\x02\x01\x12P\n" +
+	"\fGetInclusion\x12\x1c.onus.v1.GetInclusionRequest\x1a\x1d.onus.v1.GetInclusionResponse\"\x03\x90\x02\x01\x12V\n" +
 	"\x0eGetConsistency\x12\x1e.onus.v1.GetConsistencyRequest\x1a\x1f.onus.v1.GetConsistencyResponse\"\x03\x90\x02\x01\x12S\n" +
 	"\rGetCheckpoint\x12\x1d.onus.v1.GetCheckpointRequest\x1a\x1e.onus.v1.GetCheckpointResponse\"\x03\x90\x02\x01\x12D\n" +
 	"\bGetChain\x12\x18.onus.v1.GetChainRequest\x1a\x19.onus.v1.GetChainResponse\"\x03\x90\x02\x01\x12;\n" +
@@ -2225,7 +2347,7 @@ func file_onus_v1_ledger_proto_rawDescGZIP() []byte {
 }
 
 var file_onus_v1_ledger_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_onus_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_onus_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_onus_v1_ledger_proto_goTypes = []any{
 	(NameKind)(0),                  // 0: onus.v1.NameKind
 	(*Content)(nil),                // 1: onus.v1.Content
@@ -2247,33 +2369,35 @@ var file_onus_v1_ledger_proto_goTypes = []any{
 	(*ListRecordsResponse)(nil),    // 17: onus.v1.ListRecordsResponse
 	(*GetReceiptRequest)(nil),      // 18: onus.v1.GetReceiptRequest
 	(*GetReceiptResponse)(nil),     // 19: onus.v1.GetReceiptResponse
-	(*GetConsistencyRequest)(nil),  // 20: onus.v1.GetConsistencyRequest
-	(*GetConsistencyResponse)(nil), // 21: onus.v1.GetConsistencyResponse
-	(*GetCheckpointRequest)(nil),   // 22: onus.v1.GetCheckpointRequest
-	(*GetCheckpointResponse)(nil),  // 23: onus.v1.GetCheckpointResponse
-	(*GetChainRequest)(nil),        // 24: onus.v1.GetChainRequest
-	(*GetChainResponse)(nil),       // 25: onus.v1.GetChainResponse
-	(*FollowRequest)(nil),          // 26: onus.v1.FollowRequest
-	(*FollowResponse)(nil),         // 27: onus.v1.FollowResponse
-	(*ListAgentsRequest)(nil),      // 28: onus.v1.ListAgentsRequest
-	(*ListAgentsResponse)(nil),     // 29: onus.v1.ListAgentsResponse
-	(*RegisteredAgent)(nil),        // 30: onus.v1.RegisteredAgent
-	(*RegisteredKey)(nil),          // 31: onus.v1.RegisteredKey
-	(*Envelope)(nil),               // 32: onus.v1.Envelope
-	(*timestamppb.Timestamp)(nil),  // 33: google.protobuf.Timestamp
-	(*Record)(nil),                 // 34: onus.v1.Record
-	(*durationpb.Duration)(nil),    // 35: google.protobuf.Duration
-	(*Policy)(nil),                 // 36: onus.v1.Policy
-	(*AgentClass)(nil),             // 37: onus.v1.AgentClass
-	(*Operator)(nil),               // 38: onus.v1.Operator
+	(*GetInclusionRequest)(nil),    // 20: onus.v1.GetInclusionRequest
+	(*GetInclusionResponse)(nil),   // 21: onus.v1.GetInclusionResponse
+	(*GetConsistencyRequest)(nil),  // 22: onus.v1.GetConsistencyRequest
+	(*GetConsistencyResponse)(nil), // 23: onus.v1.GetConsistencyResponse
+	(*GetCheckpointRequest)(nil),   // 24: onus.v1.GetCheckpointRequest
+	(*GetCheckpointResponse)(nil),  // 25: onus.v1.GetCheckpointResponse
+	(*GetChainRequest)(nil),        // 26: onus.v1.GetChainRequest
+	(*GetChainResponse)(nil),       // 27: onus.v1.GetChainResponse
+	(*FollowRequest)(nil),          // 28: onus.v1.FollowRequest
+	(*FollowResponse)(nil),         // 29: onus.v1.FollowResponse
+	(*ListAgentsRequest)(nil),      // 30: onus.v1.ListAgentsRequest
+	(*ListAgentsResponse)(nil),     // 31: onus.v1.ListAgentsResponse
+	(*RegisteredAgent)(nil),        // 32: onus.v1.RegisteredAgent
+	(*RegisteredKey)(nil),          // 33: onus.v1.RegisteredKey
+	(*Envelope)(nil),               // 34: onus.v1.Envelope
+	(*timestamppb.Timestamp)(nil),  // 35: google.protobuf.Timestamp
+	(*Record)(nil),                 // 36: onus.v1.Record
+	(*durationpb.Duration)(nil),    // 37: google.protobuf.Duration
+	(*Policy)(nil),                 // 38: onus.v1.Policy
+	(*AgentClass)(nil),             // 39: onus.v1.AgentClass
+	(*Operator)(nil),               // 40: onus.v1.Operator
 }
 var file_onus_v1_ledger_proto_depIdxs = []int32{
-	32, // 0: onus.v1.ProvenRecord.envelope:type_name -> onus.v1.Envelope
+	34, // 0: onus.v1.ProvenRecord.envelope:type_name -> onus.v1.Envelope
 	2,  // 1: onus.v1.ProvenRecord.receipt:type_name -> onus.v1.Receipt
-	33, // 2: onus.v1.LoggedRecord.log_time:type_name -> google.protobuf.Timestamp
-	34, // 3: onus.v1.LoggedRecord.record:type_name -> onus.v1.Record
+	35, // 2: onus.v1.LoggedRecord.log_time:type_name -> google.protobuf.Timestamp
+	36, // 3: onus.v1.LoggedRecord.record:type_name -> onus.v1.Record
 	1,  // 4: onus.v1.LoggedRecord.contents:type_name -> onus.v1.Content
-	32, // 5: onus.v1.SubmitRequest.envelope:type_name -> onus.v1.Envelope
+	34, // 5: onus.v1.SubmitRequest.envelope:type_name -> onus.v1.Envelope
 	1,  // 6: onus.v1.SubmitRequest.contents:type_name -> onus.v1.Content
 	2,  // 7: onus.v1.SubmitResponse.receipt:type_name -> onus.v1.Receipt
 	5,  // 8: onus.v1.SubmitBatchRequest.items:type_name -> onus.v1.SubmitRequest
@@ -2281,44 +2405,46 @@ var file_onus_v1_ledger_proto_depIdxs = []int32{
 	6,  // 10: onus.v1.SubmitResult.logged:type_name -> onus.v1.SubmitResponse
 	10, // 11: onus.v1.SubmitResult.error:type_name -> onus.v1.ItemError
 	11, // 12: onus.v1.ItemError.problem:type_name -> onus.v1.Problem
-	35, // 13: onus.v1.Problem.retry_after:type_name -> google.protobuf.Duration
+	37, // 13: onus.v1.Problem.retry_after:type_name -> google.protobuf.Duration
 	0,  // 14: onus.v1.MintRequest.kind:type_name -> onus.v1.NameKind
 	4,  // 15: onus.v1.GetRecordResponse.record:type_name -> onus.v1.LoggedRecord
-	33, // 16: onus.v1.ListRecordsRequest.since:type_name -> google.protobuf.Timestamp
-	33, // 17: onus.v1.ListRecordsRequest.before:type_name -> google.protobuf.Timestamp
+	35, // 16: onus.v1.ListRecordsRequest.since:type_name -> google.protobuf.Timestamp
+	35, // 17: onus.v1.ListRecordsRequest.before:type_name -> google.protobuf.Timestamp
 	4,  // 18: onus.v1.ListRecordsResponse.records:type_name -> onus.v1.LoggedRecord
 	3,  // 19: onus.v1.GetReceiptResponse.proven:type_name -> onus.v1.ProvenRecord
 	4,  // 20: onus.v1.GetChainResponse.records:type_name -> onus.v1.LoggedRecord
-	36, // 21: onus.v1.GetChainResponse.policy:type_name -> onus.v1.Policy
-	30, // 22: onus.v1.ListAgentsResponse.agents:type_name -> onus.v1.RegisteredAgent
-	37, // 23: onus.v1.RegisteredAgent.agent:type_name -> onus.v1.AgentClass
-	38, // 24: onus.v1.RegisteredAgent.operator:type_name -> onus.v1.Operator
-	31, // 25: onus.v1.RegisteredAgent.keys:type_name -> onus.v1.RegisteredKey
-	33, // 26: onus.v1.RegisteredAgent.last_time:type_name -> google.protobuf.Timestamp
+	38, // 21: onus.v1.GetChainResponse.policy:type_name -> onus.v1.Policy
+	32, // 22: onus.v1.ListAgentsResponse.agents:type_name -> onus.v1.RegisteredAgent
+	39, // 23: onus.v1.RegisteredAgent.agent:type_name -> onus.v1.AgentClass
+	40, // 24: onus.v1.RegisteredAgent.operator:type_name -> onus.v1.Operator
+	33, // 25: onus.v1.RegisteredAgent.keys:type_name -> onus.v1.RegisteredKey
+	35, // 26: onus.v1.RegisteredAgent.last_time:type_name -> google.protobuf.Timestamp
 	5,  // 27: onus.v1.LedgerService.Submit:input_type -> onus.v1.SubmitRequest
 	7,  // 28: onus.v1.LedgerService.SubmitBatch:input_type -> onus.v1.SubmitBatchRequest
 	12, // 29: onus.v1.LedgerService.Mint:input_type -> onus.v1.MintRequest
 	14, // 30: onus.v1.LedgerService.GetRecord:input_type -> onus.v1.GetRecordRequest
 	16, // 31: onus.v1.LedgerService.ListRecords:input_type -> onus.v1.ListRecordsRequest
 	18, // 32: onus.v1.LedgerService.GetReceipt:input_type -> onus.v1.GetReceiptRequest
-	20, // 33: onus.v1.LedgerService.GetConsistency:input_type -> onus.v1.GetConsistencyRequest
-	22, // 34: onus.v1.LedgerService.GetCheckpoint:input_type -> onus.v1.GetCheckpointRequest
-	24, // 35: onus.v1.LedgerService.GetChain:input_type -> onus.v1.GetChainRequest
-	26, // 36: onus.v1.LedgerService.Follow:input_type -> onus.v1.FollowRequest
-	28, // 37: onus.v1.LedgerService.ListAgents:input_type -> onus.v1.ListAgentsRequest
-	6,  // 38: onus.v1.LedgerService.Submit:output_type -> onus.v1.SubmitResponse
-	8,  // 39: onus.v1.LedgerService.SubmitBatch:output_type -> onus.v1.SubmitBatchResponse
-	13, // 40: onus.v1.LedgerService.Mint:output_type -> onus.v1.MintResponse
-	15, // 41: onus.v1.LedgerService.GetRecord:output_type -> onus.v1.GetRecordResponse
-	17, // 42: onus.v1.LedgerService.ListRecords:output_type -> onus.v1.ListRecordsResponse
-	19, // 43: onus.v1.LedgerService.GetReceipt:output_type -> onus.v1.GetReceiptResponse
-	21, // 44: onus.v1.LedgerService.GetConsistency:output_type -> onus.v1.GetConsistencyResponse
-	23, // 45: onus.v1.LedgerService.GetCheckpoint:output_type -> onus.v1.GetCheckpointResponse
-	25, // 46: onus.v1.LedgerService.GetChain:output_type -> onus.v1.GetChainResponse
-	27, // 47: onus.v1.LedgerService.Follow:output_type -> onus.v1.FollowResponse
-	29, // 48: onus.v1.LedgerService.ListAgents:output_type -> onus.v1.ListAgentsResponse
-	38, // [38:49] is the sub-list for method output_type
-	27, // [27:38] is the sub-list for method input_type
+	20, // 33: onus.v1.LedgerService.GetInclusion:input_type -> onus.v1.GetInclusionRequest
+	22, // 34: onus.v1.LedgerService.GetConsistency:input_type -> onus.v1.GetConsistencyRequest
+	24, // 35: onus.v1.LedgerService.GetCheckpoint:input_type -> onus.v1.GetCheckpointRequest
+	26, // 36: onus.v1.LedgerService.GetChain:input_type -> onus.v1.GetChainRequest
+	28, // 37: onus.v1.LedgerService.Follow:input_type -> onus.v1.FollowRequest
+	30, // 38: onus.v1.LedgerService.ListAgents:input_type -> onus.v1.ListAgentsRequest
+	6,  // 39: onus.v1.LedgerService.Submit:output_type -> onus.v1.SubmitResponse
+	8,  // 40: onus.v1.LedgerService.SubmitBatch:output_type -> onus.v1.SubmitBatchResponse
+	13, // 41: onus.v1.LedgerService.Mint:output_type -> onus.v1.MintResponse
+	15, // 42: onus.v1.LedgerService.GetRecord:output_type -> onus.v1.GetRecordResponse
+	17, // 43: onus.v1.LedgerService.ListRecords:output_type -> onus.v1.ListRecordsResponse
+	19, // 44: onus.v1.LedgerService.GetReceipt:output_type -> onus.v1.GetReceiptResponse
+	21, // 45: onus.v1.LedgerService.GetInclusion:output_type -> onus.v1.GetInclusionResponse
+	23, // 46: onus.v1.LedgerService.GetConsistency:output_type -> onus.v1.GetConsistencyResponse
+	25, // 47: onus.v1.LedgerService.GetCheckpoint:output_type -> onus.v1.GetCheckpointResponse
+	27, // 48: onus.v1.LedgerService.GetChain:output_type -> onus.v1.GetChainResponse
+	29, // 49: onus.v1.LedgerService.Follow:output_type -> onus.v1.FollowResponse
+	31, // 50: onus.v1.LedgerService.ListAgents:output_type -> onus.v1.ListAgentsResponse
+	39, // [39:51] is the sub-list for method output_type
+	27, // [27:39] is the sub-list for method input_type
 	27, // [27:27] is the sub-list for extension type_name
 	27, // [27:27] is the sub-list for extension extendee
 	0,  // [0:27] is the sub-list for field type_name
@@ -2348,7 +2474,7 @@ func file_onus_v1_ledger_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_onus_v1_ledger_proto_rawDesc), len(file_onus_v1_ledger_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   31,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

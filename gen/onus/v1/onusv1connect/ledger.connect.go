@@ -50,6 +50,9 @@ const (
 	// LedgerServiceGetReceiptProcedure is the fully-qualified name of the LedgerService's GetReceipt
 	// RPC.
 	LedgerServiceGetReceiptProcedure = "/onus.v1.LedgerService/GetReceipt"
+	// LedgerServiceGetInclusionProcedure is the fully-qualified name of the LedgerService's
+	// GetInclusion RPC.
+	LedgerServiceGetInclusionProcedure = "/onus.v1.LedgerService/GetInclusion"
 	// LedgerServiceGetConsistencyProcedure is the fully-qualified name of the LedgerService's
 	// GetConsistency RPC.
 	LedgerServiceGetConsistencyProcedure = "/onus.v1.LedgerService/GetConsistency"
@@ -81,6 +84,9 @@ type LedgerServiceClient interface {
 	ListRecords(context.Context, *v1.ListRecordsRequest) (*v1.ListRecordsResponse, error)
 	// GetReceipt returns a record's receipt at the current durable size.
 	GetReceipt(context.Context, *v1.GetReceiptRequest) (*v1.GetReceiptResponse, error)
+	// GetInclusion proves which leaf stands at an index, at any size up to the
+	// durable one.
+	GetInclusion(context.Context, *v1.GetInclusionRequest) (*v1.GetInclusionResponse, error)
 	// GetConsistency proves that the log of one size is a prefix of another.
 	GetConsistency(context.Context, *v1.GetConsistencyRequest) (*v1.GetConsistencyResponse, error)
 	// GetCheckpoint returns the newest durable checkpoint.
@@ -143,6 +149,13 @@ func NewLedgerServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		getInclusion: connect.NewClient[v1.GetInclusionRequest, v1.GetInclusionResponse](
+			httpClient,
+			baseURL+LedgerServiceGetInclusionProcedure,
+			connect.WithSchema(ledgerServiceMethods.ByName("GetInclusion")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		getConsistency: connect.NewClient[v1.GetConsistencyRequest, v1.GetConsistencyResponse](
 			httpClient,
 			baseURL+LedgerServiceGetConsistencyProcedure,
@@ -188,6 +201,7 @@ type ledgerServiceClient struct {
 	getRecord      *connect.Client[v1.GetRecordRequest, v1.GetRecordResponse]
 	listRecords    *connect.Client[v1.ListRecordsRequest, v1.ListRecordsResponse]
 	getReceipt     *connect.Client[v1.GetReceiptRequest, v1.GetReceiptResponse]
+	getInclusion   *connect.Client[v1.GetInclusionRequest, v1.GetInclusionResponse]
 	getConsistency *connect.Client[v1.GetConsistencyRequest, v1.GetConsistencyResponse]
 	getCheckpoint  *connect.Client[v1.GetCheckpointRequest, v1.GetCheckpointResponse]
 	getChain       *connect.Client[v1.GetChainRequest, v1.GetChainResponse]
@@ -243,6 +257,15 @@ func (c *ledgerServiceClient) ListRecords(ctx context.Context, req *v1.ListRecor
 // GetReceipt calls onus.v1.LedgerService.GetReceipt.
 func (c *ledgerServiceClient) GetReceipt(ctx context.Context, req *v1.GetReceiptRequest) (*v1.GetReceiptResponse, error) {
 	response, err := c.getReceipt.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetInclusion calls onus.v1.LedgerService.GetInclusion.
+func (c *ledgerServiceClient) GetInclusion(ctx context.Context, req *v1.GetInclusionRequest) (*v1.GetInclusionResponse, error) {
+	response, err := c.getInclusion.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -306,6 +329,9 @@ type LedgerServiceHandler interface {
 	ListRecords(context.Context, *v1.ListRecordsRequest) (*v1.ListRecordsResponse, error)
 	// GetReceipt returns a record's receipt at the current durable size.
 	GetReceipt(context.Context, *v1.GetReceiptRequest) (*v1.GetReceiptResponse, error)
+	// GetInclusion proves which leaf stands at an index, at any size up to the
+	// durable one.
+	GetInclusion(context.Context, *v1.GetInclusionRequest) (*v1.GetInclusionResponse, error)
 	// GetConsistency proves that the log of one size is a prefix of another.
 	GetConsistency(context.Context, *v1.GetConsistencyRequest) (*v1.GetConsistencyResponse, error)
 	// GetCheckpoint returns the newest durable checkpoint.
@@ -364,6 +390,13 @@ func NewLedgerServiceHandler(svc LedgerServiceHandler, opts ...connect.HandlerOp
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	ledgerServiceGetInclusionHandler := connect.NewUnaryHandlerSimple(
+		LedgerServiceGetInclusionProcedure,
+		svc.GetInclusion,
+		connect.WithSchema(ledgerServiceMethods.ByName("GetInclusion")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	ledgerServiceGetConsistencyHandler := connect.NewUnaryHandlerSimple(
 		LedgerServiceGetConsistencyProcedure,
 		svc.GetConsistency,
@@ -412,6 +445,8 @@ func NewLedgerServiceHandler(svc LedgerServiceHandler, opts ...connect.HandlerOp
 			ledgerServiceListRecordsHandler.ServeHTTP(w, r)
 		case LedgerServiceGetReceiptProcedure:
 			ledgerServiceGetReceiptHandler.ServeHTTP(w, r)
+		case LedgerServiceGetInclusionProcedure:
+			ledgerServiceGetInclusionHandler.ServeHTTP(w, r)
 		case LedgerServiceGetConsistencyProcedure:
 			ledgerServiceGetConsistencyHandler.ServeHTTP(w, r)
 		case LedgerServiceGetCheckpointProcedure:
@@ -453,6 +488,10 @@ func (UnimplementedLedgerServiceHandler) ListRecords(context.Context, *v1.ListRe
 
 func (UnimplementedLedgerServiceHandler) GetReceipt(context.Context, *v1.GetReceiptRequest) (*v1.GetReceiptResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("onus.v1.LedgerService.GetReceipt is not implemented"))
+}
+
+func (UnimplementedLedgerServiceHandler) GetInclusion(context.Context, *v1.GetInclusionRequest) (*v1.GetInclusionResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("onus.v1.LedgerService.GetInclusion is not implemented"))
 }
 
 func (UnimplementedLedgerServiceHandler) GetConsistency(context.Context, *v1.GetConsistencyRequest) (*v1.GetConsistencyResponse, error) {
