@@ -139,6 +139,9 @@ func (s *Stamp) Marshal() ([]byte, error) {
 	b = append(b, s.User...)
 	b = append(b, byte(len(s.Uses)))
 	for _, u := range s.Uses {
+		if u.Previous < -1 || u.Denial < -1 {
+			return nil, errors.New("use stamp has a negative index")
+		}
 		if u.Approval {
 			b = append(b, 2)
 			b = append(b, u.ID[:]...)
@@ -171,8 +174,14 @@ func (e *Entry) Marshal() ([]byte, error) {
 // Assemble joins a stamp and an envelope to a leaf. The author of a record
 // uses it to rebuild the leaf from a receipt.
 func Assemble(stamp []byte, env record.Envelope) ([]byte, error) {
-	if len(env.Signature) > record.MaxSignature || len(env.Payload) > record.MaxPayload {
-		return nil, errors.New("envelope is too large")
+	if env.Type != record.TypeProtobuf && env.Type != record.TypeJSON {
+		return nil, fmt.Errorf("envelope has payload type %d", env.Type)
+	}
+	if n := len(env.Signature); n == 0 || n > record.MaxSignature {
+		return nil, fmt.Errorf("envelope has a signature of %d bytes", n)
+	}
+	if n := len(env.Payload); n == 0 || n > record.MaxPayload {
+		return nil, fmt.Errorf("envelope has a payload of %d bytes", n)
 	}
 	n := len(stamp) + 1 + 2 + len(env.Signature) + 2 + len(env.Payload)
 	if n > MaxSize {

@@ -9,7 +9,7 @@ import (
 
 func (c *checker) elements(field string, es []*onusv1.ScopeElement, wildcards bool) {
 	c.want(len(es) <= MaxElements, field, fmt.Sprintf("has %d elements, at most %d are allowed", len(es), MaxElements), "group them, or split the record")
-	for i, e := range es {
+	for i, e := range clip(es, MaxElements) {
 		c.element(fmt.Sprintf("%s[%d]", field, i), e, wildcards)
 	}
 }
@@ -42,7 +42,7 @@ func (c *checker) element(field string, e *onusv1.ScopeElement, wildcards bool) 
 		c.foreignID(field+".identifier", s)
 	}
 	c.want(len(e.GetDatatypes()) <= 32, field+".datatypes", "has more than 32 entries", "use broader classes of data")
-	for i, s := range e.GetDatatypes() {
+	for i, s := range clip(e.GetDatatypes(), 32) {
 		f := fmt.Sprintf("%s.datatypes[%d]", field, i)
 		c.want(s != "", f, "is empty", "leave it out")
 		c.want(s != "*" || wildcards, f, `is "*", but an action touches known data`, "name the class of data")

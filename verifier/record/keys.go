@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 )
 
 // PublicKey is a key that may sign records: Ed25519, ECDSA P-256 or P-384, or
@@ -57,6 +58,8 @@ func NewPublicKey(k crypto.PublicKey) (*PublicKey, error) {
 		if err := checkEd25519(k); err != nil {
 			return nil, err
 		}
+		k = bytes.Clone(k)
+		p.key = k
 		jwk = fmt.Sprintf(`{"crv":"Ed25519","kty":"OKP","x":"%s"}`, b64(k))
 	case *ecdsa.PublicKey:
 		if k.Curve != elliptic.P256() && k.Curve != elliptic.P384() {
@@ -188,7 +191,27 @@ func checkEd25519(k ed25519.PublicKey) error {
 	if smallOrderY[hex.EncodeToString(y)] {
 		return errors.New("the Ed25519 key is a point of small order")
 	}
+	if !onEd25519(y) {
+		return errors.New("the Ed25519 key is not a point of the curve")
+	}
 	return nil
+}
+
+// onEd25519 reports whether y, little-endian, is that of a point: whether
+// (y²-1)/(dy²+1) is a square. RFC 8032, section 5.1.3.
+func onEd25519(y []byte) bool {
+	be := bytes.Clone(y)
+	slices.Reverse(be)
+	one := big.NewInt(1)
+	p := new(big.Int).Sub(new(big.Int).Lsh(one, 255), big.NewInt(19))
+	d := new(big.Int).Mul(big.NewInt(-121665), new(big.Int).ModInverse(big.NewInt(121666), p))
+	y2 := new(big.Int).SetBytes(be)
+	y2.Mul(y2, y2)
+	v := new(big.Int).Mul(d, y2)
+	v.Add(v, one).Mod(v, p)
+	x2 := new(big.Int).Sub(y2, one)
+	x2.Mul(x2, v.ModInverse(v, p)).Mod(x2, p)
+	return big.Jacobi(x2, p) >= 0
 }
 
 // smallOrderY holds the y coordinates of the eight points of small order.

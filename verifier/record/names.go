@@ -1,6 +1,7 @@
 package record
 
 import (
+	"encoding/hex"
 	"strings"
 )
 
@@ -125,8 +126,23 @@ func checkLocation(s string) string {
 			return "hides " + enc + " in percent-encoding"
 		}
 	}
-	authority, path, _ := strings.Cut(strings.TrimPrefix(rest, "//"), "/")
-	if strings.HasPrefix(rest, "//") && ((authority == "" && scheme != "file") || strings.Contains(authority, "@") || authority != strings.ToLower(authority)) {
+	for i := 0; i < len(rest); i++ {
+		if rest[i] != '%' {
+			continue
+		}
+		b, err := hex.DecodeString(rest[i+1 : min(i+3, len(rest))])
+		if err != nil || len(b) != 1 || strings.IndexByte(alnum+"-._~", b[0]) >= 0 {
+			return "has percent-encoding that is broken or not needed"
+		}
+	}
+	path := rest
+	authority, hasAuthority := strings.CutPrefix(rest, "//")
+	if hasAuthority {
+		authority, path, _ = strings.Cut(authority, "/")
+	} else {
+		path = strings.TrimPrefix(path, "/")
+	}
+	if hasAuthority && ((authority == "" && scheme != "file") || strings.Contains(authority, "@") || authority != strings.ToLower(authority)) {
 		return "has no host, a user name, or a host with upper-case letters"
 	}
 	segs := strings.Split(path, "/")

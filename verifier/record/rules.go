@@ -3,9 +3,10 @@ package record
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
-	"golang.org/x/mod/sumdb/note"
+	"github.com/onus-ledger/onus/verifier/tree"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -57,6 +58,10 @@ func validate(m *onusv1.Record) error {
 	return nil
 }
 
+// clip returns at most n of a list that was found to be too long, so that a
+// hostile record costs no more to refuse than an honest one to accept.
+func clip[T any](list []T, n int) []T { return list[:min(len(list), n)] }
+
 func (c *checker) header(m *onusv1.Record) {
 	if why := CheckOrigin(m.GetOrigin()); why != "" {
 		c.fail("origin", why, "name the log, as its checkpoint does")
@@ -80,7 +85,7 @@ func (c *checker) header(m *onusv1.Record) {
 	c.want(m.GetParentAgent() == "" || m.GetParent() != "", "parent_agent", "is set without parent", "name the parent's record too")
 	c.spiffe("asks", m.GetAsks(), true)
 	c.want(len(m.GetCauses()) <= MaxCauses, "causes", fmt.Sprintf("has %d ids, at most %d are allowed", len(m.GetCauses()), MaxCauses), "name the nearest causes; theirs follow from them")
-	for i, id := range m.GetCauses() {
+	for i, id := range clip(m.GetCauses(), MaxCauses) {
 		f := fmt.Sprintf("causes[%d]", i)
 		c.want(id != "", f, "is empty", "leave it out")
 		c.id(f, id)
@@ -93,7 +98,7 @@ func (c *checker) header(m *onusv1.Record) {
 	c.want(m.GetBasis() >= 0 && m.GetBasis() <= onusv1.Basis_BASIS_OWN, "basis", "is unknown", "use BASIS_DELEGATED or BASIS_OWN, or leave it out")
 	c.trace(m.GetTrace())
 	c.want(len(m.GetSubjects()) <= MaxSubjects, "subjects", fmt.Sprintf("has %d, at most %d are allowed", len(m.GetSubjects()), MaxSubjects), "split the step")
-	for i, s := range m.GetSubjects() {
+	for i, s := range clip(m.GetSubjects(), MaxSubjects) {
 		f := fmt.Sprintf("subjects[%d]", i)
 		c.want(s != "", f, "is empty", "leave it out")
 		c.pseudonym(f, s, SubjectPrefix, UserPrefix)
@@ -159,12 +164,13 @@ func (c *checker) stages(d *onusv1.DecisionRecord) {
 		c.text("stages.decision.text", de.GetText())
 		c.elements("stages.decision.chosen", de.GetChosen(), true)
 		c.want(len(de.GetAlternatives()) <= MaxAlternatives, "stages.decision.alternatives", fmt.Sprintf("has %d, at most %d are allowed", len(de.GetAlternatives()), MaxAlternatives), "name the most serious ones")
-		for i, a := range de.GetAlternatives() {
+		for i, a := range clip(de.GetAlternatives(), MaxAlternatives) {
 			c.text(fmt.Sprintf("stages.decision.alternatives[%d]", i), a)
 		}
 		c.text("stages.decision.rationale", de.GetRationale())
 		if s := de.GetConfidence(); s != "" {
-			c.want(isDecimal(s) && (s[0] == '0' || s[0] == '1' && isZeroDecimal(s[1:])) && len(s) <= 11, "stages.decision.confidence", "is not a decimal from 0 to 1", `write it as "0.85"`)
+			whole, frac, _ := strings.Cut(s, ".")
+			c.want(isDecimal(s) && (whole == "0" || whole == "1" && only(frac, "0")), "stages.decision.confidence", "is not a decimal from 0 to 1", `write it as "0.85"`)
 		}
 	}
 	if a := d.GetAction(); a != nil {
@@ -178,7 +184,7 @@ func (c *checker) stages(d *onusv1.DecisionRecord) {
 		if t := a.GetToken(); t != nil {
 			c.pseudonym("stages.action.token.sub", t.GetSub(), UserPrefix)
 			c.want(len(t.GetAct()) <= 8, "stages.action.token.act", "has more than 8 actors", "keep the outermost")
-			for i, s := range t.GetAct() {
+			for i, s := range clip(t.GetAct(), 8) {
 				f := fmt.Sprintf("stages.action.token.act[%d]", i)
 				c.want(s != "", f, "is empty", "leave it out")
 				c.foreignID(f, s)
@@ -229,15 +235,15 @@ func (c *checker) registration(r *onusv1.Registration) {
 }
 
 func (c *checker) genesis(m *onusv1.Record, g *onusv1.Genesis) {
-	v, err := note.NewVerifier(g.GetLogKey())
+	key, err := tree.ParseLogKey(g.GetLogKey())
 	if err != nil {
-		c.fail("genesis.log_key", "is not a verifier key: "+err.Error(), "use the vkey form of c2sp.org/signed-note")
+		c.fail("genesis.log_key", "is not a verifier key: "+err.Error(), "use the vkey that onus init printed")
 	} else {
-		c.want(v.Name() == m.GetOrigin(), "genesis.log_key", "has a name that is not the origin", "name the log key after the origin")
+		c.want(key.Origin() == m.GetOrigin(), "genesis.log_key", "has a name that is not the origin", "name the log key after the origin")
 	}
 	n := len(g.GetAdministrators())
 	c.want(n >= 1 && n <= 16, "genesis.administrators", fmt.Sprintf("has %d entries", n), "name 1 to 16")
-	for i, a := range g.GetAdministrators() {
+	for i, a := range clip(g.GetAdministrators(), 16) {
 		f := fmt.Sprintf("genesis.administrators[%d]", i)
 		c.want(isName(a.GetName(), 64, adminChars), f+".name", "is missing or has characters other than a-z 0-9 . _ -", "use at most 64 of them")
 		c.key(f+".public_key", a.GetPublicKey())
@@ -254,7 +260,7 @@ func (c *checker) genesis(m *onusv1.Record, g *onusv1.Genesis) {
 	c.duration("genesis.policy.late_after", p.GetLateAfter())
 	c.duration("genesis.policy.outcome_window", p.GetOutcomeWindow())
 	c.want(len(p.GetPlainText()) <= len(TextFields()), "genesis.policy.plain_text", "has too many fields", "name each field once")
-	for i, f := range p.GetPlainText() {
+	for i, f := range clip(p.GetPlainText(), len(TextFields())) {
 		c.want(f == "*" || slices.Contains(TextFields(), f), fmt.Sprintf("genesis.policy.plain_text[%d]", i), fmt.Sprintf("is %.80q, which is no text field", f), `name a field such as "stages.intent.text", or "*"`)
 	}
 }

@@ -24,6 +24,7 @@ func FuzzScanWire(f *testing.F) {
 	}
 	f.Add(seed)
 	f.Add([]byte{0x08, 0x01})
+	f.Add([]byte{0x20, 0x80, 0x80, 0x80, 0x80, 0x08}) // capture 2^31: as an int32 it is -2^31
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if scanWire(b, wireRecord, "record") != nil {
 			return

@@ -55,6 +55,8 @@ type wireField struct {
 	wire     protowire.Type
 	repeated bool
 	text     bool
+	// narrow is set for 32-bit numbers, which are sign-extended on the wire.
+	narrow, flag bool
 	// bit and oneof number the singular fields and the oneofs of a message;
 	// -1 if there is none.
 	bit, oneof int
@@ -84,6 +86,8 @@ func buildWire(md protoreflect.MessageDescriptor, done map[protoreflect.FullName
 			f.wire = protowire.BytesType
 		case protoreflect.BoolKind, protoreflect.EnumKind, protoreflect.Int32Kind, protoreflect.Int64Kind:
 			f.wire = protowire.VarintType
+			f.narrow = fd.Kind() == protoreflect.EnumKind || fd.Kind() == protoreflect.Int32Kind
+			f.flag = fd.Kind() == protoreflect.BoolKind
 			if f.repeated {
 				panic("record: packed fields are not read by the scanner: " + fd.FullName())
 			}
@@ -134,6 +138,9 @@ func scanWire(b []byte, w *wireMessage, path string) error {
 			return varintError(n, join(path, f.name), "value")
 		}
 		b = b[n:]
+		if f.narrow && int64(v) != int64(int32(v)) || f.flag && v > 1 {
+			return malformed(join(path, f.name), fmt.Sprintf("has value %d, which does not fit its type", v))
+		}
 		if f.wire == protowire.VarintType {
 			continue
 		}

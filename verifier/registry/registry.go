@@ -207,6 +207,9 @@ func (g *Registry) check(r *record.Record, at int64) error {
 	if reg == nil {
 		return nil
 	}
+	if g.genesis == nil {
+		return &record.Error{Reason: ReasonNoGenesis, Detail: "the log has no genesis", Next: "create the log first"}
+	}
 	switch s := reg.GetSubject().(type) {
 	case *onusv1.Registration_Operator:
 		return nil

@@ -77,6 +77,13 @@ func ParseLogKey(vkey string) (LogKey, error) {
 	if err != nil {
 		return LogKey{}, fmt.Errorf("not a verifier key: %w", err)
 	}
+	// NewVerifier reads upper-case digits and base64 with newlines too; people
+	// compare vkeys by eye, so there is one form.
+	_, key, _ := strings.Cut(strings.TrimPrefix(vkey, v.Name()+"+"), "+")
+	raw, err := base64.StdEncoding.Strict().DecodeString(key)
+	if err != nil || vkey != fmt.Sprintf("%s+%08x+%s", v.Name(), v.KeyHash(), base64.StdEncoding.EncodeToString(raw)) {
+		return LogKey{}, errors.New("the verifier key is not in its one canonical form")
+	}
 	return LogKey{vkey: vkey, v: v}, nil
 }
 
@@ -110,6 +117,11 @@ func (k LogKey) Open(signed []byte) (Checkpoint, error) {
 	n, err := note.Open(signed, note.VerifierList(k.v))
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("the checkpoint is not signed by %s: %w", k.v.Name(), err)
+	}
+	for _, s := range n.Sigs {
+		if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
+			return Checkpoint{}, fmt.Errorf("the checkpoint's signature is not strict base64: %w", err)
+		}
 	}
 	c, err := ParseCheckpoint(n.Text)
 	if err != nil {
@@ -151,6 +163,9 @@ func (s LogSigner) Key() LogKey { return s.key }
 // Sign returns the signed note of the tree with that size and root.
 func (s LogSigner) Sign(size int64, root Hash) ([]byte, error) {
 	c := Checkpoint{Origin: s.key.Origin(), Size: size, Root: root}
+	if _, err := ParseCheckpoint(c.String()); err != nil {
+		return nil, err
+	}
 	return note.Sign(&note.Note{Text: c.String()}, noteSigner{s})
 }
 

@@ -57,6 +57,9 @@ func VerifyConsistency(size1, size2 int64, root1, root2 Hash, p []Hash) error {
 		if root1 != Empty {
 			return errors.New("a tree without leaves has another root")
 		}
+		if size2 == 0 && root2 != Empty {
+			return errors.New("a tree without leaves has another root")
+		}
 		if len(p) != 0 {
 			return errors.New("a proof from the empty tree has no hashes")
 		}
@@ -125,6 +128,9 @@ func NewFrontier() *Frontier { return &Frontier{ranges.NewEmptyRange(0)} }
 // LoadFrontier returns the frontier of a tree of that size, whose nodes read
 // supplies.
 func LoadFrontier(size int64, read NodeReader) (*Frontier, error) {
+	if size < 0 {
+		return nil, fmt.Errorf("a tree has no %d leaves", size)
+	}
 	ids := compact.RangeNodes(0, uint64(size), nil)
 	hashes := make([][]byte, len(ids))
 	for i, id := range ids {
