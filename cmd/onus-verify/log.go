@@ -1,0 +1,297 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/onus-ledger/onus/cmd/internal/progress"
+	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
+	"github.com/onus-ledger/onus/gen/onus/v1/onusv1connect"
+	"github.com/onus-ledger/onus/verifier"
+	"github.com/onus-ledger/onus/verifier/entry"
+	"github.com/onus-ledger/onus/verifier/record"
+	"github.com/onus-ledger/onus/verifier/tree"
+	"github.com/spf13/cobra"
+)
+
+func newLog() *cobra.Command {
+	var logKey string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "log URL --log-key K",
+		Short: "Walk a whole log and verify every entry",
+		Long: `Read every entry from the server at URL, and verify it: the hash of its bytes as
+served, its record's id and signature, that its key was bound to its author at
+that index, its stamps, its time; and that all of them make the root that the
+log's key signed. Uses all processors; memory does not grow with the log, but
+for the ids of the first 4 million records and the registry.`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 || !strings.Contains(args[0], "://") {
+				return errors.New("name the ledger's URL, such as http://127.0.0.1:8787")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			key, anchored, err := optionalKey(logKey)
+			if err != nil {
+				return err
+			}
+			v := &logVerifier{client: newClient(args[0]), key: key, anchored: anchored, audit: verifier.NewAudit(), out: cmd.OutOrStdout(), asJSON: asJSON}
+			return v.run(cmd.Context())
+		},
+	}
+	cmd.Flags().StringVar(&logKey, "log-key", "", "the log's verifier key, or a file that holds it (log.vkey)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func newClient(url string) onusv1connect.LedgerServiceClient {
+	// A server that hangs must not hang us: dialling and answering are timed,
+	// and logVerifier times each part of a stream.
+	hc := &http.Client{Transport: &http.Transport{
+		DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		ResponseHeaderTimeout: time.Minute,
+	}}
+	return onusv1connect.NewLedgerServiceClient(hc, strings.TrimSuffix(url, "/"), connect.WithReadMaxBytes(16<<20))
+}
+
+// logVerifier walks one log.
+type logVerifier struct {
+	client   onusv1connect.LedgerServiceClient
+	key      tree.LogKey
+	anchored bool
+	audit    *verifier.Audit
+	out      io.Writer
+	asJSON   bool
+
+	checkpoint tree.Checkpoint
+	started    time.Time
+}
+
+// stall is how long a server may be silent within a stream.
+const stall = time.Minute
+
+func (v *logVerifier) run(ctx context.Context) error {
+	v.started = time.Now()
+	resp, err := v.client.GetCheckpoint(ctx, &onusv1.GetCheckpointRequest{})
+	if err != nil {
+		return err
+	}
+	signed := []byte(resp.GetCheckpoint())
+	if !v.anchored {
+		if v.key, err = v.keyFromGenesis(ctx); err != nil {
+			return err
+		}
+	}
+	if v.checkpoint, err = v.key.Open(signed); err != nil {
+		return v.report([]string{err.Error()})
+	}
+	if err := v.walk(ctx, v.audit.Add); err != nil {
+		return err
+	}
+	var problems []string
+	if err := v.audit.Matches(v.checkpoint, v.key); err != nil {
+		problems = append(problems, err.Error())
+		where, err := v.locate(ctx)
+		if err != nil {
+			where = []string{"which entry differs could not be found out: " + err.Error()}
+		}
+		problems = append(problems, where...)
+	}
+	return v.report(problems)
+}
+
+// keyFromGenesis takes the key that the log names itself: enough to see
+// whether it agrees with itself, never enough to trust it.
+func (v *logVerifier) keyFromGenesis(ctx context.Context) (tree.LogKey, error) {
+	var key tree.LogKey
+	err := v.follow(ctx, 0, 1, func(entries [][]byte) {
+		if e, err := entry.Parse(entries[0]); err == nil {
+			if r, err := record.Parse(e.Envelope); err == nil {
+				key, _ = tree.ParseLogKey(r.Msg.GetGenesis().GetLogKey())
+			}
+		}
+	})
+	if err == nil && key.IsZero() {
+		err = errors.New("entry 0 names no log key: give one with --log-key")
+	}
+	return key, err
+}
+
+// walk reads the entries that the checkpoint covers.
+func (v *logVerifier) walk(ctx context.Context, add func([][]byte)) error {
+	bar := progress.New("entries")
+	defer bar.Clear()
+	return v.follow(ctx, 0, v.checkpoint.Size, func(entries [][]byte) {
+		add(entries)
+		bar.Update(v.audit.Report().Entries, v.checkpoint.Size)
+	})
+}
+
+// follow streams the entries from first up to end.
+func (v *logVerifier) follow(ctx context.Context, first, end int64, add func([][]byte)) error {
+	if first >= end {
+		return nil
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watchdog := time.AfterFunc(stall, func() { cancel(fmt.Errorf("the server sent nothing for %v", stall)) })
+	defer watchdog.Stop()
+	stream, err := v.client.Follow(ctx, &onusv1.FollowRequest{From: first, Until: end})
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	next := first
+	for stream.Receive() {
+		m := stream.Msg()
+		if m.GetFirst() != next || next+int64(len(m.GetEntries())) > end {
+			return fmt.Errorf("the server sent entries from %d, asked for %d to %d", m.GetFirst(), next, end)
+		}
+		next += int64(len(m.GetEntries()))
+		watchdog.Stop()
+		add(m.GetEntries())
+		watchdog.Reset(stall)
+	}
+	if err := stream.Err(); err != nil {
+		return fmt.Errorf("after entry %d: %w", next-1, errors.Join(err, context.Cause(ctx)))
+	}
+	if next != end {
+		return fmt.Errorf("the server ended after entry %d of %d: it withholds entries that it signed", next-1, end)
+	}
+	return nil
+}
+
+// locate finds the entries that are not those the root commits to: first the
+// neighbourhood, by consistency proofs between our prefixes and the signed
+// root, then each entry there by its own inclusion proof.
+func (v *logVerifier) locate(ctx context.Context) ([]string, error) {
+	low, high, err := v.audit.Locate(func(size int64, root tree.Hash) (bool, error) {
+		resp, err := v.client.GetConsistency(ctx, &onusv1.GetConsistencyRequest{First: size, Second: v.checkpoint.Size})
+		if err != nil {
+			return false, err
+		}
+		p, err := tree.ParseProof(resp.GetProof())
+		return err == nil && tree.VerifyConsistency(size, v.checkpoint.Size, root, v.checkpoint.Root, p) == nil, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	index := low
+	err = v.follow(ctx, low, high, func(entries [][]byte) {
+		for _, raw := range entries {
+			if len(found) < 20 && err == nil {
+				var ok bool
+				if ok, err = v.included(ctx, index, raw); err == nil && !ok {
+					found = append(found, fmt.Sprintf("entry %d: its bytes are not those that the log's root commits to", index))
+				}
+			}
+			index++
+		}
+	})
+	if len(found) == 0 && err == nil {
+		found = []string{fmt.Sprintf("one of the entries %d to %d differs; the server gives no proof that tells which", low, high-1)}
+	}
+	return found, err
+}
+
+// included asks for the proof of an index and holds the bytes to it.
+func (v *logVerifier) included(ctx context.Context, index int64, raw []byte) (bool, error) {
+	resp, err := v.client.GetInclusion(ctx, &onusv1.GetInclusionRequest{Index: index, Size: v.checkpoint.Size})
+	if err != nil {
+		return false, err
+	}
+	p, err := tree.ParseProof(resp.GetInclusion())
+	if err != nil {
+		return false, nil
+	}
+	return tree.VerifyInclusion(index, v.checkpoint.Size, tree.LeafHash(raw), p, v.checkpoint.Root) == nil, nil
+}
+
+// report prints what was seen and returns the exit code.
+func (v *logVerifier) report(problems []string) error {
+	rep := v.audit.Report()
+	for _, f := range rep.Faults {
+		problems = append(problems, f.String())
+	}
+	if more := rep.FaultCount - int64(len(rep.Faults)); more > 0 {
+		problems = append(problems, fmt.Sprintf("and %d more", more))
+	}
+	code := 0
+	switch {
+	case len(problems) > 0:
+		code = exitBroken
+	case !v.anchored:
+		code = exitUnanchored
+	}
+	if v.asJSON {
+		enc := json.NewEncoder(v.out)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(map[string]any{
+			"genuine": code == 0, "anchored": v.anchored, "origin": v.key.Origin(), "log_key": v.key.String(),
+			"entries": rep.Entries, "registry_entries": rep.RegistryEntries, "not_judged": rep.NotJudged,
+			"ids_checked": rep.IDsChecked, "size": v.checkpoint.Size, "root": v.checkpoint.Root.String(),
+			"first_time": logTime(rep.FirstTime), "last_time": logTime(rep.LastTime), "problems": problems,
+			"not_proven": notProven(rep),
+		}); err != nil {
+			return err
+		}
+	} else {
+		v.print(rep, problems, code)
+	}
+	if code != 0 {
+		return exitError(code)
+	}
+	return nil
+}
+
+func (v *logVerifier) print(rep verifier.Report, problems []string, code int) {
+	w := v.out
+	switch code {
+	case exitBroken:
+		fmt.Fprintf(w, "BROKEN: log %s\n", v.key.Origin())
+		for _, p := range problems {
+			fmt.Fprintln(w, "  "+p)
+		}
+	case exitUnanchored:
+		fmt.Fprintf(w, "NOT ANCHORED: log %s agrees with itself, under a key that it names itself\n", v.key.Origin())
+		fmt.Fprintln(w, "  Give the verifier key that its operator published: --log-key FILE")
+	default:
+		fmt.Fprintf(w, "GENUINE: log %s\n", v.key.Origin())
+	}
+	took := time.Since(v.started)
+	fmt.Fprintf(w, "  entries     %d, of which %d are registry entries, in %v (%.0f/s)\n", rep.Entries, rep.RegistryEntries,
+		took.Round(time.Millisecond), float64(rep.Entries)/took.Seconds())
+	fmt.Fprintf(w, "  checkpoint  size %d, root %s\n", v.checkpoint.Size, v.checkpoint.Root)
+	if rep.Entries > 0 {
+		fmt.Fprintf(w, "  log time    %s to %s (the host's word)\n", logTime(rep.FirstTime), logTime(rep.LastTime))
+	}
+	if code == 0 {
+		fmt.Fprintln(w, "  Checked for every entry: layout, record, id, signature, key binding, stamps, order of time; and the root over all.")
+	}
+	fmt.Fprintf(w, "Not proven: %s.\n", strings.Join(notProven(rep), "; "))
+}
+
+func notProven(rep verifier.Report) []string {
+	out := []string{
+		"that what records say is true",
+		"what was never submitted",
+		"that no other history was shown to somebody else",
+	}
+	if rep.NotJudged > 0 {
+		out = append(out, fmt.Sprintf("%d entries of a newer layout, of which only the hash was checked", rep.NotJudged))
+	}
+	if rep.IDsChecked < rep.Entries-rep.NotJudged {
+		out = append(out, fmt.Sprintf("that no record after entry %d stands there twice", rep.IDsChecked-1))
+	}
+	return out
+}

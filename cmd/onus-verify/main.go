@@ -1,0 +1,73 @@
+// Command onus-verify is the auditor's tool. It trusts nobody: what it says
+// rests on the bytes it was given and on the log key that its user gave. It
+// shares no code with the server.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/onus-ledger/onus/cmd/internal/flagenv"
+	"github.com/spf13/cobra"
+)
+
+// Exit codes; 0 is genuine. 1 (findings) and 3 (a fork) are kept for commands
+// that judge and that remember.
+const (
+	exitUsage      = 2 // usage or I/O: nothing was judged
+	exitBroken     = 4 // the evidence is broken
+	exitUnanchored = 5 // agrees with itself, but no key was given
+)
+
+// exitError ends the program with a code; its text has been printed.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := newRoot().ExecuteContext(ctx)
+	stop()
+	var code exitError
+	switch {
+	case err == nil:
+	case errors.As(err, &code):
+		os.Exit(int(code))
+	default:
+		fmt.Fprintln(os.Stderr, "onus-verify:", err)
+		os.Exit(exitUsage)
+	}
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "onus-verify",
+		Short: "Verify what an Onus ledger says, without trusting it",
+		Long: `Verify receipts and whole logs against a log key that you hold. A file or a
+server never supplies its own trust root.
+
+Exit codes: 0 genuine; 2 usage or I/O, nothing was judged; 4 the evidence is
+broken; 5 agrees with itself, but no log key was given.
+
+Every flag can be set in the environment: --log-key is ONUS_LOG_KEY.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return flagenv.Apply(cmd.Flags())
+		},
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(newReceipt(), newLog())
+	return root
+}
+
+// broken prints what is wrong and ends with exit code 4.
+func broken(w io.Writer, format string, args ...any) error {
+	fmt.Fprintf(w, "BROKEN: "+format+"\n", args...)
+	return exitError(exitBroken)
+}

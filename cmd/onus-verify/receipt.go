@@ -1,0 +1,136 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/onus-ledger/onus/cmd/internal/keyfile"
+	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
+	"github.com/onus-ledger/onus/verifier"
+	"github.com/onus-ledger/onus/verifier/record"
+	"github.com/onus-ledger/onus/verifier/tree"
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/encoding/protojson"
+)
+
+// maxReceiptFile bounds what receipt reads.
+const maxReceiptFile = 1 << 20
+
+func newReceipt() *cobra.Command {
+	var logKey, signerKey string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "receipt FILE --log-key K",
+		Short: "Verify one record's receipt",
+		Long: `Verify a file that onus receipt wrote: that the log with this key has this very
+record at this index. With --signer-key also that this key signed it. That the
+key was the author's is proven by the whole log, not by a receipt.`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("name one file, or - for standard input")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			key, anchored, err := optionalKey(logKey)
+			if err != nil {
+				return err
+			}
+			var signer *record.PublicKey
+			if signerKey != "" {
+				if signer, err = keyfile.LoadPublic(signerKey); err != nil {
+					return err
+				}
+			}
+			data, err := readFile(cmd.InOrStdin(), args[0])
+			if err != nil {
+				return err
+			}
+			return checkReceipt(cmd.OutOrStdout(), data, key, anchored, signer, asJSON)
+		},
+	}
+	cmd.Flags().StringVar(&logKey, "log-key", "", "the log's verifier key, or a file that holds it (log.vkey)")
+	cmd.Flags().StringVar(&signerKey, "signer-key", "", "the signer's public key, PEM")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// optionalKey loads the log key, if one was given.
+func optionalKey(s string) (key tree.LogKey, given bool, err error) {
+	if s == "" {
+		return tree.LogKey{}, false, nil
+	}
+	key, err = keyfile.LoadLogKey(s)
+	return key, err == nil, err
+}
+
+func readFile(stdin io.Reader, path string) ([]byte, error) {
+	in := stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := io.ReadAll(io.LimitReader(in, maxReceiptFile+1))
+	if err == nil && len(data) > maxReceiptFile {
+		err = fmt.Errorf("%s has more than %d bytes: not a receipt", path, maxReceiptFile)
+	}
+	return data, err
+}
+
+func checkReceipt(w io.Writer, data []byte, key tree.LogKey, anchored bool, signer *record.PublicKey, asJSON bool) error {
+	p := new(onusv1.ProvenRecord)
+	if err := protojson.Unmarshal(data, p); err != nil {
+		return broken(w, "the file is not a receipt: %v", err)
+	}
+	env, err := record.EnvelopeFromProto(p.GetEnvelope())
+	if err != nil {
+		return broken(w, "%v", err)
+	}
+	if string(env.Signature) != string(p.GetReceipt().GetSignature()) {
+		return broken(w, "the envelope's signature is not the one that was logged")
+	}
+	if !anchored {
+		fmt.Fprintln(w, "NOT ANCHORED: nothing was verified, because a receipt does not say which key to trust.")
+		fmt.Fprintln(w, "  Give the log's verifier key: --log-key FILE")
+		return exitError(exitUnanchored)
+	}
+	proven, err := verifier.OpenReceipt(p.GetReceipt(), env.Type, env.Payload, key, signer)
+	if err != nil {
+		return broken(w, "%v", err)
+	}
+	if asJSON {
+		return printReceiptJSON(w, proven)
+	}
+	fmt.Fprintf(w, "GENUINE: log %s has this record at index %d\n", proven.Checkpoint.Origin, proven.Index)
+	fmt.Fprintf(w, "  record      %s\n", proven.Record.ID)
+	fmt.Fprintf(w, "  log time    %s (the host's word)\n", logTime(proven.Stamp.LogTime))
+	fmt.Fprintf(w, "  checkpoint  size %d, root %s\n", proven.Checkpoint.Size, proven.Checkpoint.Root)
+	if proven.Signed {
+		fmt.Fprintf(w, "  signature   made with the key given, %s\n", signer.ID())
+	} else {
+		fmt.Fprintln(w, "  signature   NOT CHECKED: give --signer-key FILE, or verify the whole log: onus-verify log URL")
+	}
+	fmt.Fprintln(w, "Not proven: that the key was the author's (onus-verify log URL does), that what the record says is true, what was never submitted.")
+	return nil
+}
+
+func printReceiptJSON(w io.Writer, p *verifier.Proven) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(map[string]any{
+		"genuine": true, "origin": p.Checkpoint.Origin, "index": p.Index, "id": p.Record.ID.String(),
+		"log_time": logTime(p.Stamp.LogTime), "size": p.Checkpoint.Size, "root": p.Checkpoint.Root.String(),
+		"signature_checked": p.Signed,
+		"not_proven":        []string{"that the key was the author's", "that what the record says is true", "what was never submitted", "log time"},
+	})
+}
+
+func logTime(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z") }

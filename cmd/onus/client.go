@@ -1,0 +1,97 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/onus-ledger/onus/cmd/internal/keyfile"
+	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
+	"github.com/onus-ledger/onus/gen/onus/v1/onusv1connect"
+	"github.com/onus-ledger/onus/verifier"
+	"github.com/onus-ledger/onus/verifier/record"
+	"github.com/onus-ledger/onus/verifier/tree"
+	"github.com/spf13/cobra"
+)
+
+// remote is a ledger that a command talks to.
+type remote struct {
+	server, ca, logKey string
+}
+
+// flags adds the flags of commands that read.
+func (r *remote) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&r.server, "server", "http://"+defaultListen, "the ledger's URL")
+	cmd.Flags().StringVar(&r.ca, "tls-ca", "", "PEM file with the authority that the server's certificate must come from; default: the system's")
+}
+
+// writeFlags adds those of commands that write, and so verify a receipt.
+func (r *remote) writeFlags(cmd *cobra.Command) {
+	r.flags(cmd)
+	cmd.Flags().StringVar(&r.logKey, "log-key", "", "the log's verifier key, or a file that holds it (log.vkey)")
+}
+
+func (r *remote) httpClient() (*http.Client, error) {
+	u, err := url.Parse(r.server)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return nil, usageError{fmt.Errorf("--server %q is not a URL such as http://%s", r.server, defaultListen)}
+	}
+	t := &http.Transport{
+		DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		ResponseHeaderTimeout: time.Minute,
+		MaxIdleConnsPerHost:   256,
+		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
+	}
+	if r.ca != "" {
+		pem, err := os.ReadFile(r.ca)
+		if err != nil {
+			return nil, err
+		}
+		t.TLSClientConfig.RootCAs = x509.NewCertPool()
+		if !t.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, usageError{fmt.Errorf("--tls-ca %s holds no certificate", r.ca)}
+		}
+	}
+	return &http.Client{Transport: t}, nil
+}
+
+func (r *remote) client() (onusv1connect.LedgerServiceClient, error) {
+	hc, err := r.httpClient()
+	if err != nil {
+		return nil, err
+	}
+	return onusv1connect.NewLedgerServiceClient(hc, r.server), nil
+}
+
+func (r *remote) key() (tree.LogKey, error) {
+	k, err := keyfile.LoadLogKey(r.logKey)
+	if err != nil && r.logKey == "" {
+		return k, usageError{err}
+	}
+	return k, err
+}
+
+// openReceipt verifies what the server answered before anybody believes it.
+func openReceipt(rec *onusv1.Receipt, r *record.Record, key tree.LogKey, signer record.Signer) (*verifier.Proven, error) {
+	p, err := verifier.OpenReceipt(rec, r.Envelope.Type, r.Envelope.Payload, key, signer.Public())
+	if err != nil {
+		return nil, fmt.Errorf("the server's receipt does not verify, do not rely on it: %w", err)
+	}
+	return p, nil
+}
+
+// needOne returns the one argument, or says what it is.
+func needOne(what string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return usageError{errors.New("name " + what)}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+
+	"github.com/onus-ledger/onus/cmd/internal/keyfile"
+	"github.com/onus-ledger/onus/cmd/internal/progress"
+	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
+	"github.com/onus-ledger/onus/ledger"
+	"github.com/onus-ledger/onus/ledger/rpc"
+	"github.com/spf13/cobra"
+)
+
+// defaultListen is loopback: who may read is not restricted yet.
+const defaultListen = "127.0.0.1:8787"
+
+func newInit() *cobra.Command {
+	var data, origin, admin, adminKey string
+	var plain []string
+	cmd := &cobra.Command{
+		Use:   "init --data DIR --origin NAME",
+		Short: "Make a new ledger and its keys",
+		Long: `Make a new ledger in DIR: its keys, its database, and entry 0, the genesis,
+which fixes the origin, the log key, the first administrator and the policy.
+
+The origin is the log's name for ever, such as log.example.com/agents. It need
+not resolve. The administrator signs registrations of operators, agents and
+keys; move admin.key to where that person or system is.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkDataFlag(data); err != nil {
+				return err
+			}
+			if origin == "" {
+				return usageError{errors.New("name the log: --origin NAME, such as log.example.com/agents")}
+			}
+			d, out := dataDir(data), cmd.OutOrStdout()
+			policy := ledger.DefaultPolicy()
+			policy.PlainText = plain
+			key, where := adminKey, adminKey
+			if key == "" {
+				where = d.adminKey()
+			}
+			l, err := d.createWithKeyFile(origin, admin, key, policy)
+			if err != nil {
+				return err
+			}
+			defer l.Close()
+			fmt.Fprintf(out, "Made ledger %s in %s\n\n", origin, data)
+			fmt.Fprintf(out, "  log key        %s\n                 %s (give it to everybody who verifies)\n", l.LogKey(), d.vkey())
+			fmt.Fprintf(out, "  administrator  %s, key %s\n", admin, where)
+			fmt.Fprintf(out, "\nNext: onus serve --data %s\n", data)
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&data, "data", "", "directory to make")
+	f.StringVar(&origin, "origin", "", "the log's name")
+	f.StringVar(&admin, "admin", "root", "name of the first administrator")
+	f.StringVar(&adminKey, "admin-key", "", "the administrator's private key; default: make DIR/admin.key")
+	f.StringSliceVar(&plain, "plain-text", nil, "fields that may hold plain text, such as stages.intent.text, or * (default none: texts are salted commitments)")
+	return cmd
+}
+
+// createWithKeyFile is create with the administrator's key from a file.
+func (d dataDir) createWithKeyFile(origin, admin, keyFile string, policy *onusv1.Policy) (*ledger.Ledger, error) {
+	if keyFile == "" {
+		return d.create(origin, admin, nil, policy)
+	}
+	k, err := keyfile.LoadSigner(keyFile)
+	if err != nil {
+		return nil, fmt.Errorf("administrator's key: %w", err)
+	}
+	return d.create(origin, admin, k, policy)
+}
+
+func newServe() *cobra.Command {
+	var data, listen, cert, key string
+	cmd := &cobra.Command{
+		Use:   "serve --data DIR",
+		Short: "Serve a ledger: Connect, gRPC, gRPC-Web and JSON on one port",
+		Long: `Serve the ledger in DIR until interrupted; then finish what was accepted.
+
+Who may read is not restricted yet, so serve listens on loopback unless it is
+told otherwise.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkDataFlag(data); err != nil {
+				return err
+			}
+			var tc *tls.Config
+			if (cert == "") != (key == "") {
+				return usageError{errors.New("TLS needs both --tls-cert and --tls-key")}
+			}
+			if cert != "" {
+				pair, err := tls.LoadX509KeyPair(cert, key)
+				if err != nil {
+					return fmt.Errorf("TLS certificate: %w", err)
+				}
+				tc = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13}
+			}
+			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+			l, err := dataDir(data).open(log)
+			if err != nil {
+				return err
+			}
+			ln, err := net.Listen("tcp", listen)
+			if err != nil {
+				return errors.Join(err, l.Close())
+			}
+			announce(cmd.OutOrStdout(), l, dataDir(data), ln, tc != nil)
+			warnIfOpen(cmd.ErrOrStderr(), ln)
+			err = (&rpc.Server{Ledger: l, Logger: log, TLS: tc}).Serve(cmd.Context(), ln)
+			return errors.Join(err, l.Close())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&data, "data", "", "the ledger's directory")
+	f.StringVar(&listen, "listen", defaultListen, "address to listen on; port 0 takes a free one")
+	f.StringVar(&cert, "tls-cert", "", "certificate chain, PEM")
+	f.StringVar(&key, "tls-key", "", "the certificate's private key, PEM")
+	return cmd
+}
+
+func announce(w io.Writer, l *ledger.Ledger, d dataDir, ln net.Listener, secure bool) {
+	fmt.Fprintf(w, "Serving %s, %d entries, at %s\n", l.LogKey().Origin(), l.Size(), baseURL(ln, secure))
+	fmt.Fprintf(w, "  log key  %s\n           %s\n", l.LogKey(), d.vkey())
+}
+
+func baseURL(ln net.Listener, secure bool) string {
+	if secure {
+		return "https://" + ln.Addr().String()
+	}
+	return "http://" + ln.Addr().String()
+}
+
+// warnIfOpen says so where others than this machine can reach the port.
+func warnIfOpen(w io.Writer, ln net.Listener) {
+	if a, ok := ln.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
+		fmt.Fprintf(w, "onus: WARNING: %s is reachable from other machines, and whoever reaches it can read every record and its contents\n", ln.Addr())
+	}
+}
+
+func newFsck() *cobra.Command {
+	var data string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "fsck --data DIR",
+		Short: "Check every row of a stopped ledger",
+		Long: `Read a whole stopped ledger and compare every row with what the entries say it
+must be: hashes, ids, registry, signed head, contents, indexes. It changes
+nothing. Exit code 1 if anything is wrong.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkDataFlag(data); err != nil {
+				return err
+			}
+			cfg, err := dataDir(data).config(slog.New(slog.DiscardHandler))
+			if err != nil {
+				return err
+			}
+			return fsck(cmd.Context(), cfg, cmd.OutOrStdout(), asJSON)
+		},
+	}
+	cmd.Flags().StringVar(&data, "data", "", "the ledger's directory")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func fsck(ctx context.Context, cfg ledger.Config, out io.Writer, asJSON bool) error {
+	bar := progress.New("entries")
+	rep, err := ledger.Check(ctx, cfg, bar.Update)
+	bar.Clear()
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		if err := printJSON(out, map[string]any{"entries": rep.Audit.Entries, "registry_entries": rep.Audit.RegistryEntries,
+			"contents": rep.Contents, "root": rep.Audit.Root.String(), "problems": rep.Problems, "problem_count": rep.ProblemCount}); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(out, "%d entries, %d of them registry entries, %d stored contents\n", rep.Audit.Entries, rep.Audit.RegistryEntries, rep.Contents)
+		for _, p := range rep.Problems {
+			fmt.Fprintln(out, "  "+p)
+		}
+		if rep.ProblemCount == 0 {
+			fmt.Fprintln(out, "Every row is what the entries say it must be.")
+		}
+	}
+	if rep.ProblemCount > 0 {
+		return fmt.Errorf("%d problems: restore a backup, and keep this copy as evidence", rep.ProblemCount)
+	}
+	return nil
+}
