@@ -9,7 +9,7 @@ import (
 )
 
 func newKey() *cobra.Command {
-	cmd := &cobra.Command{Use: "key", Short: "Make keys"}
+	cmd := &cobra.Command{Use: "key", Short: "Make keys and name them"}
 	var out, kind string
 	create := &cobra.Command{
 		Use:   "new -o FILE",
@@ -33,6 +33,19 @@ func newKey() *cobra.Command {
 	}
 	create.Flags().StringVarP(&out, "out", "o", "", "file to write; must not exist")
 	create.Flags().StringVar(&kind, "type", "ed25519", "ed25519, p256, p384, rsa2048 or rsa3072")
-	cmd.AddCommand(create)
+	id := &cobra.Command{
+		Use:   "id FILE.pub",
+		Short: "Print a public key's id, as records name it (RFC 7638 thumbprint)",
+		Args:  needOne("a public key's file"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			k, err := keyfile.LoadPublic(args[0])
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), k.ID())
+			return nil
+		},
+	}
+	cmd.AddCommand(create, id)
 	return cmd
 }
