@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve":  cmdServe,
-			"stop":   cmdStop,
+			"halt":   cmdStop,
 			"tamper": cmdTamper,
 			"setvar": cmdSetvar,
 			"exits":  cmdExits,
@@ -76,7 +76,7 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("onus serve did not say where it listens")
 }
 
-// stop ends the server as an operator would, with an interrupt; stop -kill
+// halt ends the server as an operator would, with an interrupt; halt -kill
 // with SIGKILL.
 func cmdStop(ts *testscript.TestScript, neg bool, args []string) {
 	v, ok := servers.Load(ts)

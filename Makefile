@@ -1,0 +1,112 @@
+# Everything here needs Go, make and git, and nothing else (`race` needs a C
+# compiler too). The other tools are pinned in tools/go.mod and built by Go.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+
+TOOL := go tool -modfile=tools/go.mod
+BUF  := $(TOOL) buf
+
+# What the tests are run on, and how long each fuzz target runs:
+#   make test PKG=./verifier/...     make fuzz FUZZTIME=5m
+PKG      ?= ./...
+FUZZTIME ?= 10s
+
+# What buf breaking compares with: the newest release, or the last commit.
+AGAINST ?= $(shell git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null || echo HEAD)
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## Start a ledger in a temporary directory and play a scenario on it
+	bin/onus demo
+
+.PHONY: build
+build: ## Build bin/onus and bin/onus-verify, static
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/onus ./cmd/onus-verify
+
+.PHONY: test
+test: ## Run the tests; say in one line what each skipped suite needs
+	@go test -json $(PKG) | go -C tools run ./testreport
+
+# The packages with long versions of their tests are those with a -long flag.
+.PHONY: test-long
+test-long: ## Run the long versions of the tests that decide by chance
+	@go test -json -count=1 -timeout 60m $$(grep -rl --include='*_test.go' 'flag.Bool("long"' . | xargs -n1 dirname | sort -u) -long | \
+	go -C tools run ./testreport
+
+.PHONY: race
+race: ## Run the tests under the race detector
+	@go test -json -race $(PKG) | go -C tools run ./testreport
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME, 10s unless told
+	@grep -rno --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | \
+	while IFS=: read -r file _ func; do \
+		go test "$$(dirname "$$file")" -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME); \
+	done
+
+.PHONY: bench
+bench: ## Run the Go benchmarks
+	go test -run '^$$' -bench . -benchmem $(PKG)
+
+.PHONY: generate
+generate: ## Generate gen/ from proto/
+	$(BUF) generate
+
+.PHONY: check
+check: check-format check-lint check-proto check-imports check-tree ## Hold the sources to the rules of the house
+
+.PHONY: check-format
+check-format:
+	@echo "check: gofmt"
+	@bad=$$(gofmt -l .); test -z "$$bad" || { echo "not formatted, run gofmt -w on: $$bad"; exit 1; }
+
+.PHONY: check-lint
+check-lint:
+	@echo "check: go vet"
+	@go vet ./...
+	@echo "check: staticcheck"
+	@$(TOOL) staticcheck ./...
+
+# gen/ is generated anew beside the work tree and compared, so that a check
+# changes nothing.
+.PHONY: check-proto
+check-proto:
+	@echo "check: buf lint"
+	@$(BUF) lint
+	@echo "check: gen/ is what proto/ generates"
+	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; $(BUF) generate -o "$$tmp"; \
+	diff -r "$$tmp/gen" gen || { echo "gen/ is not what proto/ generates: run make generate"; exit 1; }
+	@if git rev-parse --verify --quiet '$(AGAINST)^{commit}' >/dev/null 2>&1; then \
+		echo "check: buf breaking against $(AGAINST)"; \
+		$(BUF) breaking --against "$$(git rev-parse --absolute-git-dir)#ref=$(AGAINST)"; \
+	else \
+		echo "check: buf breaking NOT CHECKED: no commit to compare with here"; \
+	fi
+
+.PHONY: check-imports
+check-imports:
+	@echo "check: who imports whom"
+	@go test -count=1 .
+
+# Binary files are told by git's own reading of them. Test vectors may be
+# binary; programs and archives may not.
+.PHONY: check-tree
+check-tree:
+	@echo "check: go.mod is tidy"
+	@go mod tidy -diff
+	@if git rev-parse --git-dir >/dev/null 2>&1; then \
+		echo "check: no binaries are committed"; \
+		empty=$$(git hash-object -t tree /dev/null); \
+		bad=$$(git diff --cached --no-renames --numstat "$$empty" -- . ':(exclude,glob)**/testdata/**' | awk -F '\t' '$$1 == "-" {print $$3}'); \
+		test -z "$$bad" || { echo "binary files are committed: $$bad"; exit 1; }; \
+	else \
+		echo "check: committed binaries NOT CHECKED: not a git work tree"; \
+	fi
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin
