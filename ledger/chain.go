@@ -59,19 +59,22 @@ type gathering struct {
 	out   *Chain
 }
 
-// take adds the entry at index. It reports false if it is there already or
-// the limit is reached.
-func (g *gathering) take(index int64) (*Entry, bool, error) {
+// take adds the entry at index. It reports false if it is there already, if
+// belongs says no to it, or if the limit is reached.
+func (g *gathering) take(index int64, belongs func(*Entry) bool) (*Entry, bool, error) {
 	if g.have[index] {
-		return nil, false, nil
-	}
-	if len(g.out.Entries) >= g.limit {
-		g.out.Cut = true
 		return nil, false, nil
 	}
 	e, err := g.l.Entry(index)
 	if err != nil {
 		return nil, false, err
+	}
+	if belongs != nil && !belongs(e) {
+		return nil, false, nil
+	}
+	if len(g.out.Entries) >= g.limit {
+		g.out.Cut = true
+		return nil, false, nil
 	}
 	g.have[index] = true
 	g.out.Entries = append(g.out.Entries, e)
@@ -88,7 +91,7 @@ func (g *gathering) climb(id record.ID) error {
 		if err != nil {
 			return err
 		}
-		e, ok, err := g.take(index)
+		e, ok, err := g.take(index, nil)
 		if err != nil || !ok {
 			return err
 		}
@@ -111,8 +114,12 @@ func (g *gathering) descend() error {
 	for len(queue) > 0 && !g.out.Cut {
 		e := queue[0]
 		queue = queue[1:]
-		for _, kind := range []property{byParent, byCause} {
-			c, err := g.l.index.cursor(post(kind, e.Record.ID.String()), 0, g.h.size)
+		id := e.Record.ID.String()
+		for kind, names := range map[property]func(*Entry) bool{
+			byParent: func(e *Entry) bool { return e.Record.Msg.GetParent() == id },
+			byCause:  func(e *Entry) bool { return slices.Contains(e.Record.Msg.GetCauses(), id) },
+		} {
+			c, err := g.l.index.cursor(post(kind, id), 0, g.h.size)
 			if err != nil {
 				return err
 			}
@@ -122,7 +129,7 @@ func (g *gathering) descend() error {
 					break
 				}
 				var child *Entry
-				if child, ok, err = g.take(i); err != nil {
+				if child, ok, err = g.take(i, names); err != nil {
 					break
 				}
 				if ok {

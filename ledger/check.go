@@ -37,11 +37,11 @@ func (c *Checked) problem(format string, args ...any) {
 // from working. It changes nothing. progress may be nil.
 func Check(ctx context.Context, cfg Config, progress func(done, of int64)) (*Checked, error) {
 	cfg = cfg.withDefaults()
-	desc, err := pebble.Peek(cfg.Dir, cfg.FS)
+	there, err := databaseExists(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("look into %s: %w", cfg.Dir, err)
+		return nil, err
 	}
-	if !desc.Exists {
+	if !there {
 		return nil, fmt.Errorf("%w: %s", ErrNotExist, cfg.Dir)
 	}
 	o := pebbleOptions(cfg)
@@ -70,13 +70,20 @@ type checker struct {
 	progress func(done, of int64)
 	head     *head
 	mark     int64
+	postings int64 // rows that the entries below mark call for
 	grown    growing
 }
 
 func (c *checker) run(ctx context.Context) error {
 	raw, err := get(c.db, keyHead)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return fmt.Errorf("%w: the database has no head", ErrNotExist)
+	}
 	if err != nil {
 		return fmt.Errorf("read head: %w", err)
+	}
+	if err := checkVersion(c.db, c.vault); err != nil {
+		c.out.problem("%v", err)
 	}
 	h, registryCount, err := parseHead(raw)
 	if err != nil {
@@ -84,8 +91,9 @@ func (c *checker) run(ctx context.Context) error {
 	}
 	c.head = h
 	if v, err := get(c.db, keyWatermark); err == nil {
-		if c.mark, err = parseIndex(keyWatermark, v); err != nil {
-			return err
+		if c.mark, err = parseIndex(keyWatermark, v); err != nil || c.mark > h.size {
+			c.out.problem("watermark: is %x, the log has %d entries", v, h.size)
+			c.mark = min(max(c.mark, 0), h.size)
 		}
 	} else if !errors.Is(err, pebble.ErrNotFound) {
 		return fmt.Errorf("read watermark: %w", err)
@@ -118,7 +126,11 @@ func (c *checker) entries(ctx context.Context, audit *verifier.Audit) error {
 			return false, err
 		}
 		chunk = append(chunk, bytes.Clone(raw))
-		c.grown.append(tree.LeafHash(raw), func(level int, n int64, t *tile) { c.tile(level, n, t) })
+		leaf := tree.LeafHash(raw)
+		c.grown.append(leaf, func(level int, n int64, t *tile) { c.tile(level, n, t) })
+		if index >= c.head.size&^(tileWidth-1) {
+			c.leaf(index, leaf)
+		}
 		if r, err := recordOf(raw); err == nil {
 			if registry.Concerns(r) {
 				c.row(keyRegistry(registryNumber), u64(index), "registry entry %d", registryNumber)
@@ -143,6 +155,16 @@ func (c *checker) entries(ctx context.Context, audit *verifier.Audit) error {
 	return err
 }
 
+// leaf compares a stored leaf hash with the one that the entry has.
+func (c *checker) leaf(index int64, want tree.Hash) {
+	got, err := get(c.db, keyLeaf(index))
+	if err != nil {
+		c.out.problem("leaf %d: %v", index, err)
+	} else if !bytes.Equal(got, want[:]) {
+		c.out.problem("entry %d: its bytes do not have the hash that was committed to", index)
+	}
+}
+
 // tile compares a stored tile with the one that the entries make, and names
 // the entry where a lowest tile differs.
 func (c *checker) tile(level int, n int64, want *tile) {
@@ -151,16 +173,16 @@ func (c *checker) tile(level int, n int64, want *tile) {
 		c.out.problem("tile %d/%d: %v", level, n, err)
 		return
 	}
-	if bytes.Equal(got, want.marshal()) {
-		return
-	}
-	for i := range tileWidth {
-		if level == 0 && len(got) == tileWidth*tree.HashSize && tree.Hash(got[i*tree.HashSize:]) != want.nodes[i] {
-			c.out.problem("entry %d: its bytes do not have the hash that was committed to", n*tileWidth+int64(i))
-		}
-	}
-	if level > 0 {
+	switch {
+	case bytes.Equal(got, want.marshal()):
+	case level > 0 || len(got) != tileWidth*tree.HashSize:
 		c.out.problem("tile %d/%d: differs from what the entries give", level, n)
+	default:
+		for i := range tileWidth {
+			if tree.Hash(got[i*tree.HashSize:]) != want.nodes[i] {
+				c.out.problem("entry %d: its bytes do not have the hash that was committed to", n*tileWidth+int64(i))
+			}
+		}
 	}
 }
 
@@ -169,7 +191,7 @@ func (c *checker) record(index int64, r *record.Record) {
 	c.row(keyID(r.ID), u64(index), "id of entry %d", index)
 	for _, f := range r.Texts() {
 		if sum := f.Text.GetCommitment(); len(sum) == record.CommitmentSize {
-			content, err := c.vault.unseal([record.CommitmentSize]byte(sum))
+			content, err := c.vault.unseal(index, r.ID, [record.CommitmentSize]byte(sum))
 			if err != nil {
 				c.out.problem("entry %d: %s: %v", index, f.Path, err)
 			} else if content != nil {
@@ -178,9 +200,14 @@ func (c *checker) record(index int64, r *record.Record) {
 		}
 	}
 	if index < c.mark {
+		rows := map[posting]bool{}
 		for _, p := range postings(r.Msg) {
+			rows[p] = true
+		}
+		for p := range rows {
 			c.row(keyPosting(p, index), nil, "index row %d of entry %d", p.kind, index)
 		}
+		c.postings += int64(len(rows))
 	}
 }
 
@@ -226,7 +253,7 @@ func (c *checker) counts(registryCount int64) error {
 		prefix byte
 		want   int64
 		what   string
-	}{{prefixEntry, size, "entries"}, {prefixID, size, "ids"}, {prefixTile, tiles, "tiles"}, {prefixRegistry, registryCount, "registry rows"}} {
+	}{{prefixEntry, size, "entries"}, {prefixID, size, "ids"}, {prefixTile, tiles, "tiles"}, {prefixLeaf, size % tileWidth, "leaves"}, {prefixRegistry, registryCount, "registry rows"}, {prefixPosting, c.postings, "index rows"}} {
 		n, err := c.count(t.prefix)
 		if err != nil {
 			return err

@@ -4,16 +4,21 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha256"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier"
 	"github.com/onus-ledger/onus/verifier/record"
 	"github.com/onus-ledger/onus/verifier/tree"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -52,44 +57,88 @@ func newSigner(t testing.TB) record.Signer {
 	return s
 }
 
-// newHarness creates a ledger on fs, or in memory if fs is nil, runs it and
-// registers the agent. tweak may change the configuration first.
-func newHarness(t testing.TB, fs vfs.FS, tweak func(*Config)) *harness {
+// seed is a key that is the same in every run and every process.
+func seed(name string) []byte {
+	sum := sha256.Sum256([]byte("onus test: " + name))
+	return sum[:]
+}
+
+func seededSigner(t testing.TB, name string) record.Signer {
+	t.Helper()
+	s, err := record.NewSigner(ed25519.NewKeyFromSeed(seed(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// bareHarness has the keys, and no ledger yet.
+func bareHarness(t testing.TB, fs vfs.FS, tweak func(*Config)) *harness {
 	t.Helper()
 	if fs == nil {
 		fs = vfs.NewMem()
 	}
-	_, logKey, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	contentKey := make([]byte, 32)
-	rand.Read(contentKey)
-	h := &harness{t: t, admin: newSigner(t), agent: newSigner(t)}
-	h.cfg = Config{Dir: "db", FS: fs, Signer: logKey, ContentKey: contentKey,
+	h := &harness{t: t, admin: seededSigner(t, "admin"), agent: seededSigner(t, "agent")}
+	h.cfg = Config{Dir: "db", FS: fs, Signer: ed25519.NewKeyFromSeed(seed("log")), ContentKey: seed("content"),
 		Fatal: func(err error) { panic(fmt.Sprintf("fatal: %v", err)) }}
 	if tweak != nil {
 		tweak(&h.cfg)
 	}
-	if h.key, err = tree.NewLogKey(testOrigin, logKey.Public().(ed25519.PublicKey)); err != nil {
+	var err error
+	if h.key, err = tree.NewLogKey(testOrigin, h.cfg.Signer.Public().(ed25519.PublicKey)); err != nil {
 		t.Fatal(err)
 	}
-	genesis, err := NewGenesis(h.key, []Administrator{{"root", h.admin.Public()}}, DefaultPolicy(), h.admin, time.Now())
+	return h
+}
+
+func (h *harness) genesis() *record.Record {
+	h.t.Helper()
+	g, err := NewGenesis(h.key, []Administrator{{"root", h.admin.Public()}}, DefaultPolicy(), h.admin, time.Now())
 	if err != nil {
-		t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	if h.ledger, err = Create(h.cfg, genesis); err != nil {
-		t.Fatal(err)
+	return g
+}
+
+// create creates the ledger and runs it.
+func (h *harness) create() {
+	h.t.Helper()
+	l, err := Create(h.cfg, h.genesis())
+	if err != nil {
+		h.t.Fatal(err)
 	}
+	h.ledger = l
 	h.run()
-	t.Cleanup(func() { h.close() })
+	h.t.Cleanup(func() { h.close() })
+}
+
+// on returns a harness with the same keys for the database on another file
+// system, not opened.
+func (h *harness) on(fs vfs.FS) *harness {
+	cfg := h.cfg
+	cfg.FS = fs
+	return &harness{t: h.t, cfg: cfg, key: h.key, admin: h.admin, agent: h.agent}
+}
+
+// newHarness creates a ledger on fs, or in memory if fs is nil, runs it and
+// registers the agent. tweak may change the configuration first.
+func newHarness(t testing.TB, fs vfs.FS, tweak func(*Config)) *harness {
+	t.Helper()
+	h := bareHarness(t, fs, tweak)
+	h.create()
+	h.enrol()
+	return h
+}
+
+// enrol registers the operator, the agent and its key.
+func (h *harness) enrol() {
+	h.t.Helper()
 	h.must(h.register(&onusv1.Registration{Subject: &onusv1.Registration_Operator{Operator: &onusv1.Operator{
 		Id: testOperator, Organisation: "Example", Unit: "Platform", AccountablePost: "Head of Platform"}}}))
 	h.must(h.register(&onusv1.Registration{Subject: &onusv1.Registration_Agent{Agent: &onusv1.AgentClass{
 		Id: testAgent, Operator: testOperator, DisplayName: "Kubernetes agent"}}}))
 	h.must(h.register(&onusv1.Registration{Subject: &onusv1.Registration_Key{Key: &onusv1.KeyBinding{
 		PublicKey: h.agent.Public().SPKI(), Agent: testAgent, Operator: testOperator}}}))
-	return h
 }
 
 func (h *harness) run() {
@@ -232,4 +281,125 @@ func (h *harness) checkLog() verifier.Report {
 		h.t.Errorf("audit: %v", f)
 	}
 	return rep
+}
+
+// envelopes makes n records of the agent, signed but not parsed: the quick way
+// to a long log. Each is an instance's first.
+func (h *harness) envelopes(n int, edit func(i int, m *onusv1.Record)) []Submission {
+	h.t.Helper()
+	subs := make([]Submission, n)
+	each(n, func(i int) {
+		m := &onusv1.Record{
+			Origin: testOrigin, Nonce: NewNonce(),
+			Author:  &onusv1.Author{Agent: testAgent, Instance: "bulk", Operator: testOperator, KeyId: h.agent.Public().ID()},
+			Capture: onusv1.Capture_CAPTURE_SELF, ClaimedTime: timestamppb.Now(),
+			Body: &onusv1.Record_Stages{Stages: &onusv1.DecisionRecord{Action: &onusv1.Action{
+				Element: &onusv1.ScopeElement{Type: "k8s.pod", Action: "get"}}}},
+		}
+		if edit != nil {
+			edit(i, m)
+		}
+		payload, err := proto.Marshal(m)
+		if err != nil {
+			h.t.Errorf("marshal: %v", err)
+			return
+		}
+		env := record.Envelope{Type: record.TypeProtobuf, Payload: payload}
+		if env.Signature, err = h.agent.Sign(env.PAE()); err != nil {
+			h.t.Errorf("sign: %v", err)
+		}
+		subs[i].Envelope = env
+	})
+	return subs
+}
+
+// submitAll logs the submissions in order, and wants every one accepted.
+func (h *harness) submitAll(subs []Submission) []*Logged {
+	h.t.Helper()
+	var out []*Logged
+	for chunk := range slices.Chunk(subs, 4096) {
+		for i, res := range h.ledger.SubmitBatch(context.Background(), chunk) {
+			if res.Err != nil {
+				h.t.Fatalf("SubmitBatch[%d]: %v", i, res.Err)
+			}
+			out = append(out, res.Logged)
+		}
+	}
+	return out
+}
+
+// grow appends n plain records.
+func (h *harness) grow(n int) []*Logged { h.t.Helper(); return h.submitAll(h.envelopes(n, nil)) }
+
+// checkRows stops the ledger and has [Check] compare every row.
+func (h *harness) checkRows() {
+	h.t.Helper()
+	h.close()
+	got, err := Check(context.Background(), h.cfg, nil)
+	if err != nil {
+		h.t.Fatalf("Check: %v", err)
+	}
+	for _, p := range got.Problems {
+		h.t.Errorf("check: %s", p)
+	}
+}
+
+// wantReason wants a *record.Error with that reason.
+func wantReason(t testing.TB, err error, reason string) {
+	t.Helper()
+	var re *record.Error
+	if !errors.As(err, &re) {
+		t.Errorf("error is %v (%T), want a *record.Error with reason %s", err, err, reason)
+	} else if re.Reason != reason {
+		t.Errorf("reason is %s (%v), want %s", re.Reason, err, reason)
+	}
+}
+
+// roots returns the roots of the log at every size from 0 to its own,
+// computed from the entries' bytes alone.
+func (h *harness) roots() []tree.Hash {
+	h.t.Helper()
+	f := tree.NewFrontier()
+	roots := []tree.Hash{f.Root()}
+	err := h.ledger.Follow(context.Background(), 0, h.ledger.Size(), func(_ int64, entries [][]byte) error {
+		for _, e := range entries {
+			f.Append(tree.LeafHash(e), nil)
+			roots = append(roots, f.Root())
+		}
+		return nil
+	})
+	if err != nil {
+		h.t.Fatalf("Follow: %v", err)
+	}
+	return roots
+}
+
+// database opens the stopped ledger's database itself.
+func (h *harness) database() *pebble.DB {
+	h.t.Helper()
+	db, err := pebble.Open(h.cfg.Dir, pebbleOptions(h.cfg.withDefaults()))
+	if err != nil {
+		h.t.Fatalf("open database: %v", err)
+	}
+	return db
+}
+
+// change stops the ledger and changes its database behind its back.
+func (h *harness) change(f func(db *pebble.DB) error) {
+	h.t.Helper()
+	h.close()
+	db := h.database()
+	if err := errors.Join(f(db), db.Flush(), db.Close()); err != nil {
+		h.t.Fatalf("change: %v", err)
+	}
+}
+
+// registration returns a new agent class's registration, unsigned.
+func (h *harness) registration() *onusv1.Record {
+	return &onusv1.Record{
+		Origin: testOrigin, Nonce: NewNonce(), Author: &onusv1.Author{Administrator: "root"},
+		Capture: onusv1.Capture_CAPTURE_SELF, ClaimedTime: timestamppb.Now(),
+		Body: &onusv1.Record_Registration{Registration: &onusv1.Registration{Subject: &onusv1.Registration_Agent{Agent: &onusv1.AgentClass{
+			Id: fmt.Sprintf("spiffe://example.com/%x", NewNonce()), Operator: testOperator, DisplayName: "Another agent"}}}},
+	}
 }

@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -81,23 +83,24 @@ func (g *growing) append(leaf tree.Hash, full func(level int, n int64, t *tile))
 // recover builds the state in memory from the database, the way apply would
 // have left it, and checks it against the signed head.
 func (l *Ledger) recover() error {
-	if v, err := l.get(keyVersion); err != nil {
-		return fmt.Errorf("read format version: %w", err)
-	} else if len(v) != 1 || v[0] != formatVersion {
-		return fmt.Errorf("the database has format version %v, this program reads %d", v, formatVersion)
-	}
 	b, err := l.get(keyHead)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return fmt.Errorf("%w: %s holds an empty database", ErrNotExist, l.cfg.Dir)
+	}
 	if err != nil {
 		return fmt.Errorf("read head: %w", err)
+	}
+	if err := checkVersion(l.db, l.vault); err != nil {
+		return err
 	}
 	h, registryCount, err := parseHead(b)
 	if err != nil {
 		return err
 	}
-	if err := l.recoverRegistry(h, registryCount); err != nil {
+	if err := l.recoverEdge(h); err != nil {
 		return err
 	}
-	if err := l.recoverEdge(h); err != nil {
+	if err := l.recoverRegistry(h, registryCount); err != nil {
 		return err
 	}
 	frontier, err := tree.LoadFrontier(h.size, l.reader(h))
@@ -121,6 +124,24 @@ func (l *Ledger) recover() error {
 	return nil
 }
 
+// checkVersion reads the row that says what format the database has, and
+// which content key it was made with.
+func checkVersion(db pebble.Reader, v *vault) error {
+	row, err := get(db, keyVersion)
+	switch {
+	case errors.Is(err, pebble.ErrNotFound), err == nil && len(row) != 1+len(v.check):
+		return &CorruptionError{Key: "version", What: "is missing or of another size"}
+	case err != nil:
+		return fmt.Errorf("read version: %w", err)
+	case row[0] != formatVersion:
+		return fmt.Errorf("the database has format version %d, this program reads %d", row[0], formatVersion)
+	case !bytes.Equal(row[1:], v.check):
+		// Going on would give one name two pseudonyms, for ever.
+		return errors.New("the content key given is not the one that this ledger was made with: restore it")
+	}
+	return nil
+}
+
 func (l *Ledger) recoverRegistry(h *head, count int64) error {
 	for n := range count {
 		key := keyRegistry(n)
@@ -132,9 +153,16 @@ func (l *Ledger) recoverRegistry(h *head, count int64) error {
 		if err != nil {
 			return err
 		}
+		if index >= h.size {
+			return &CorruptionError{Key: fmt.Sprintf("registry entry %d", n), What: fmt.Sprintf("names entry %d, the log has %d", index, h.size)}
+		}
 		raw, err := l.get(keyEntry(index))
 		if err != nil {
 			return fmt.Errorf("read entry %d: %w", index, err)
+		}
+		leaf, err := l.reader(h)(0, index)
+		if err != nil {
+			return err
 		}
 		r, err := recordOf(raw)
 		if err != nil {
@@ -143,11 +171,11 @@ func (l *Ledger) recoverRegistry(h *head, count int64) error {
 		if _, err := l.registry.Authenticate(r, index); err != nil {
 			return &CorruptionError{Key: fmt.Sprintf("entry %d", index), What: err.Error()}
 		}
-		if err := l.registry.Add(r, index, tree.LeafHash(raw)); err != nil {
+		if err := l.registry.Add(r, index, leaf); err != nil {
 			return &CorruptionError{Key: fmt.Sprintf("entry %d", index), What: err.Error()}
 		}
 		if n == 0 {
-			if err := l.setSigner(l.registry.Genesis().GetLogKey()); err != nil {
+			if l.signer, err = newLogSigner(l.cfg.Signer, l.registry.Genesis().GetLogKey()); err != nil {
 				return err
 			}
 		}
@@ -155,7 +183,9 @@ func (l *Ledger) recoverRegistry(h *head, count int64) error {
 	return nil
 }
 
-// recoverEdge hashes the partial tiles again.
+// recoverEdge makes the partial tiles again, from the hashes that were
+// committed to. It does not read the entries: whether their bytes still have
+// these hashes is for Check and for every auditor to find out, entry by entry.
 func (l *Ledger) recoverEdge(h *head) error {
 	for level := range maxLevels {
 		t := new(tile)
@@ -163,11 +193,13 @@ func (l *Ledger) recoverEdge(h *head) error {
 		first := count &^ (tileWidth - 1)
 		for i := first; i < count; i++ {
 			if level == 0 {
-				raw, err := l.get(keyEntry(i))
+				v, err := l.get(keyLeaf(i))
 				if err != nil {
-					return fmt.Errorf("read entry %d: %w", i, err)
+					return fmt.Errorf("read leaf %d: %w", i, err)
 				}
-				t.nodes[i-first] = tree.LeafHash(raw)
+				if t.nodes[i-first], err = tree.ParseHash(v); err != nil {
+					return &CorruptionError{Key: fmt.Sprintf("leaf %d", i), What: err.Error()}
+				}
 				continue
 			}
 			below, err := l.loadTile(level-1, i)

@@ -12,21 +12,23 @@ import (
 // with the database; "derived" rows are rebuilt from the entries at any time.
 //
 //	prefix  then                      value                              kind
-//	v       –                         format version, u8                 truth
+//	v       –                         format version u8, check of the
+//	                                  content key, 16 bytes              truth
 //	h       –                         head, see below                    truth
 //	e       index u64                 entry                              truth
 //	t       level u8, tile u64        256 hashes: a full tile            truth
+//	l       index u64                 leaf hash, until its tile is full  truth
 //	i       record id                 index u64                          truth
 //	g       registry number u64       index u64                          truth
-//	c       commitment                sealed content                     truth
+//	c       index u64, commitment     sealed content of that entry       truth
 //	k       holder                    wrapped key of the holder          truth
 //	n       pseudonym                 sealed name                        truth
 //	p       keyed hash of the name    pseudonym                          truth
 //	w       –                         watermark: index u64               derived
 //	x       kind u8, hash 16, idx u64 –: the entry has that property     derived
 //
-// Partial tiles are not stored: the right edge is hashed again from at most
-// 255 entries, and 255 tiles a level, when the ledger opens.
+// Partial tiles are not stored: the right edge is made again from at most 255
+// leaf hashes, and 255 tiles a level, when the ledger opens.
 //
 // The head is: size u64, log time u64, registry count u64, checkpoint.
 //
@@ -39,6 +41,7 @@ const (
 	prefixHead      = 'h'
 	prefixEntry     = 'e'
 	prefixTile      = 't'
+	prefixLeaf      = 'l'
 	prefixID        = 'i'
 	prefixRegistry  = 'g'
 	prefixContent   = 'c'
@@ -71,8 +74,12 @@ func keyRegistry(n int64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{prefixRegistry}, uint64(n))
 }
 
-func keyContent(sum [record.CommitmentSize]byte) []byte {
-	return append([]byte{prefixContent}, sum[:]...)
+func keyLeaf(index int64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{prefixLeaf}, uint64(index))
+}
+
+func keyContent(index int64, sum [record.CommitmentSize]byte) []byte {
+	return append(binary.BigEndian.AppendUint64([]byte{prefixContent}, uint64(index)), sum[:]...)
 }
 
 func keyHolder(holder string) []byte       { return append([]byte{prefixHolder}, holder...) }

@@ -32,6 +32,7 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"sync"
@@ -157,35 +158,33 @@ func (e *CorruptionError) Error() string {
 
 // Create makes a new ledger whose entry 0 is the genesis record, and opens
 // it. It returns an error that wraps [ErrExists] where a ledger is.
+//
+// A database without a head is what a Create that was cut off left behind:
+// Create takes it over, and to Open it is no ledger.
 func Create(cfg Config, genesis *record.Record) (*Ledger, error) {
+	// What can be refused is refused before anything is made.
+	key, err := registry.New().Authenticate(genesis, 0)
+	if err != nil {
+		return nil, fmt.Errorf("create ledger: %w", err)
+	}
+	signer, err := newLogSigner(cfg.Signer, genesis.Msg.GetGenesis().GetLogKey())
+	if err != nil {
+		return nil, fmt.Errorf("create ledger: %w", err)
+	}
 	l, err := open(cfg, true)
 	if err != nil {
 		return nil, err
 	}
-	if err := l.create(genesis); err != nil {
+	l.signer = signer
+	l.head.Store(&head{root: tree.Empty, next: make(chan struct{})})
+	l.growing = newGrowing(l.registry)
+	p := newPending(genesis, key)
+	l.commit([]*pending{p})
+	if err := (<-p.done).err; err != nil {
 		l.db.Close()
 		return nil, fmt.Errorf("create ledger: %w", err)
 	}
 	return l, nil
-}
-
-func (l *Ledger) create(genesis *record.Record) error {
-	gen := genesis.Msg.GetGenesis()
-	if gen == nil {
-		return errors.New("the first record is not a genesis")
-	}
-	if err := l.setSigner(gen.GetLogKey()); err != nil {
-		return err
-	}
-	b, err := l.registry.Authenticate(genesis, 0)
-	if err != nil {
-		return err
-	}
-	l.head.Store(&head{root: tree.Empty, next: make(chan struct{})})
-	l.growing = newGrowing(l.registry)
-	p := newPending(genesis, b)
-	l.commit([]*pending{p})
-	return (<-p.done).err
 }
 
 // Open opens the ledger that is there. It returns an error that wraps
@@ -209,15 +208,19 @@ func open(cfg Config, create bool) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	desc, err := pebble.Peek(cfg.Dir, cfg.FS)
-	if err != nil && !os.IsNotExist(err) {
-		return nil, fmt.Errorf("look into %s: %w", cfg.Dir, err)
+	there, err := databaseExists(cfg)
+	if err != nil {
+		return nil, err
 	}
-	switch exists := err == nil && desc.Exists; {
-	case create && exists:
-		return nil, fmt.Errorf("%w: %s", ErrExists, cfg.Dir)
-	case !create && !exists:
+	switch {
+	case !create && !there:
 		return nil, fmt.Errorf("%w: %s", ErrNotExist, cfg.Dir)
+	case create && there:
+		if begun, err := hasHead(cfg); err != nil {
+			return nil, err
+		} else if begun {
+			return nil, fmt.Errorf("%w: %s", ErrExists, cfg.Dir)
+		}
 	}
 	db, err := pebble.Open(cfg.Dir, pebbleOptions(cfg))
 	if err != nil {
@@ -234,6 +237,35 @@ func open(cfg Config, create bool) (*Ledger, error) {
 	}
 	l.index = newIndex(db, cfg.Logger)
 	return l, nil
+}
+
+// databaseExists reports whether there is a database, with or without a
+// ledger in it.
+func databaseExists(cfg Config) (bool, error) {
+	desc, err := pebble.Peek(cfg.Dir, cfg.FS)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look into %s: %w", cfg.Dir, err)
+	}
+	return desc.Exists, nil
+}
+
+// hasHead reports whether the database holds a ledger. It changes nothing.
+func hasHead(cfg Config) (bool, error) {
+	o := pebbleOptions(cfg)
+	o.ReadOnly = true
+	db, err := pebble.Open(cfg.Dir, o)
+	if err != nil {
+		return false, fmt.Errorf("open database: %w", err)
+	}
+	defer db.Close()
+	_, err = get(db, keyHead)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func pebbleOptions(cfg Config) *pebble.Options {
@@ -264,20 +296,20 @@ func (l pebbleLogger) Fatalf(format string, args ...any) {
 	panic("ledger: Fatal returned")
 }
 
-func (l *Ledger) setSigner(vkey string) error {
+// newLogSigner makes the log's signer, which must be the one that genesis names.
+func newLogSigner(k crypto.Signer, vkey string) (tree.LogSigner, error) {
 	key, err := tree.ParseLogKey(vkey)
 	if err != nil {
-		return fmt.Errorf("genesis: %w", err)
+		return tree.LogSigner{}, fmt.Errorf("genesis: %w", err)
 	}
-	s, err := tree.NewLogSigner(key.Origin(), l.cfg.Signer)
+	s, err := tree.NewLogSigner(key.Origin(), k)
 	if err != nil {
-		return err
+		return tree.LogSigner{}, err
 	}
 	if s.Key().String() != vkey {
-		return fmt.Errorf("the log key given is %s, but genesis names %s", s.Key(), vkey)
+		return tree.LogSigner{}, fmt.Errorf("the log key given is %s, but genesis names %s", s.Key(), vkey)
 	}
-	l.signer = s
-	return nil
+	return s, nil
 }
 
 // Close writes what is derived and closes the database. Run must have

@@ -92,7 +92,7 @@ func (l *Ledger) commit(batch []*pending) {
 		}
 		set(b, keyHead, next.marshal(l.registryCount(next.size)))
 		if h.size == 0 {
-			set(b, keyVersion, []byte{formatVersion})
+			set(b, keyVersion, append([]byte{formatVersion}, l.vault.check...))
 		}
 		// The one commit point. After this line a crash is clean: either all
 		// of the batch is there at the next Open, or nothing.
@@ -143,8 +143,12 @@ func (l *Ledger) apply(b *pebble.Batch, batch []*pending, proposed int64) ([]app
 				panic("ledger: a checked registry entry does not fit: " + err.Error())
 			}
 		}
+		set(b, keyLeaf(index), leaf[:])
 		g.append(leaf, func(level int, n int64, t *tile) {
 			set(b, keyTile(level, n), t.marshal())
+			if level == 0 { // the tile has its leaves now
+				must(b.DeleteRange(keyLeaf(n*tileWidth), keyLeaf((n+1)*tileWidth), nil))
+			}
 			l.tiles.put(level, n, t)
 		})
 		g.logTime = logTime
@@ -152,7 +156,7 @@ func (l *Ledger) apply(b *pebble.Batch, batch []*pending, proposed int64) ([]app
 		set(b, keyEntry(index), raw)
 		set(b, keyID(p.rec.ID), u64(index))
 		for _, c := range p.contents {
-			set(b, keyContent(c.commitment), c.sealed)
+			set(b, keyContent(index, c.commitment), c.sealed)
 		}
 		entries = append(entries, applied{p, index, raw})
 		answers[i] = placed{index: index, raw: raw}
@@ -241,9 +245,12 @@ func (l *Ledger) registryCount(at int64) int64 {
 	return n
 }
 
-// set adds a row. A batch of ours cannot refuse one.
-func set(b *pebble.Batch, key, value []byte) {
-	if err := b.Set(key, value, nil); err != nil {
+// set adds a row.
+func set(b *pebble.Batch, key, value []byte) { must(b.Set(key, value, nil)) }
+
+// must is for additions to a batch of ours, which cannot be refused.
+func must(err error) {
+	if err != nil {
 		panic("ledger: add to a batch: " + err.Error())
 	}
 }

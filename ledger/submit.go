@@ -61,7 +61,8 @@ func newPending(r *record.Record, key *registry.Binding) *pending {
 }
 
 // Submit logs one record and returns when it is durable, with a receipt that
-// the verifier has passed. The same record again returns the same index.
+// the verifier has passed. The same record again returns the same index;
+// contents that come with it then are not looked at.
 //
 // A record that breaks a rule gives a *record.Error and leaves no trace. A
 // full queue gives a *[BusyError]. If ctx ends while the record is on its
@@ -161,7 +162,7 @@ func (l *Ledger) admit(s Submission) (p *pending, known int64, err error) {
 		return nil, -1, err
 	}
 	p = newPending(r, key)
-	if p.contents, err = l.vault.seal(r.Msg, open); err != nil {
+	if p.contents, err = l.vault.seal(r, open); err != nil {
 		return nil, -1, err
 	}
 	return p, -1, nil

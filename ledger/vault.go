@@ -27,6 +27,8 @@ type vault struct {
 	db   *pebble.DB // set by open
 	wrap cipher.AEAD
 	hash []byte // keys the hash of names
+	// check tells the content key from another, and tells nothing of it.
+	check []byte
 
 	// mu makes minting of names and of holders' keys one at a time, and
 	// guards keys, a cache of unwrapped keys by holder.
@@ -40,7 +42,8 @@ const maxCachedKeys = 16384
 type sealedContent struct {
 	commitment [record.CommitmentSize]byte
 	// sealed is: holder length u8, holder, nonce, ciphertext of salt ‖ data,
-	// with the commitment as associated data.
+	// with record id and commitment as associated data: a content belongs to
+	// one record, so that who copies another's commitment reads nothing.
 	sealed []byte
 }
 
@@ -56,11 +59,15 @@ func newVault(contentKey []byte) (*vault, error) {
 	if err != nil {
 		return nil, err
 	}
+	check, err := hkdf.Key(sha256.New, contentKey, nil, "onus/v1 check the content key", 16)
+	if err != nil {
+		return nil, err
+	}
 	wrap, err := newAEAD(wrapKey)
 	if err != nil {
 		return nil, err
 	}
-	return &vault{wrap: wrap, hash: hashKey, keys: map[string]cipher.AEAD{}}, nil
+	return &vault{wrap: wrap, hash: hashKey, check: check, keys: map[string]cipher.AEAD{}}, nil
 }
 
 func newAEAD(key []byte) (cipher.AEAD, error) {
@@ -188,10 +195,10 @@ func (v *vault) checkPseudonyms(m *onusv1.Record) error {
 }
 
 // seal encrypts contents, each under its holder's key.
-func (v *vault) seal(m *onusv1.Record, open map[[record.CommitmentSize]byte]*onusv1.Content) ([]sealedContent, error) {
+func (v *vault) seal(r *record.Record, open map[[record.CommitmentSize]byte]*onusv1.Content) ([]sealedContent, error) {
 	var out []sealedContent
 	for sum, c := range open {
-		holder, err := holderOf(m, c.GetSubject())
+		holder, err := holderOf(r.Msg, c.GetSubject())
 		if err != nil {
 			return nil, err
 		}
@@ -201,9 +208,13 @@ func (v *vault) seal(m *onusv1.Record, open map[[record.CommitmentSize]byte]*onu
 		}
 		plain := append(append(make([]byte, 0, record.SaltSize+len(c.GetData())), c.GetSalt()...), c.GetData()...)
 		sealed := append([]byte{byte(len(holder))}, holder...)
-		out = append(out, sealedContent{commitment: sum, sealed: key.Seal(sealed, nil, plain, sum[:])})
+		out = append(out, sealedContent{commitment: sum, sealed: key.Seal(sealed, nil, plain, associated(r.ID, sum))})
 	}
 	return out, nil
+}
+
+func associated(id record.ID, sum [record.CommitmentSize]byte) []byte {
+	return append(id[:], sum[:]...)
 }
 
 // holderOf returns under whose key a content of the record m is stored.
@@ -230,16 +241,16 @@ func holderOf(m *onusv1.Record, subject string) (string, error) {
 		Detail: fmt.Sprintf("%.80q is neither the record's user nor one of its subjects", subject), Next: "name it in the record, or leave it out"}
 }
 
-// Contents returns the stored contents of a record. Contents that were not
-// sent, or that nobody can read any more, are left out.
-func (l *Ledger) Contents(r *record.Record) ([]*onusv1.Content, error) {
+// Contents returns the stored contents of an entry's record. Contents that
+// were not sent, or that nobody can read any more, are left out.
+func (l *Ledger) Contents(e *Entry) ([]*onusv1.Content, error) {
 	var out []*onusv1.Content
-	for _, f := range r.Texts() {
+	for _, f := range e.Record.Texts() {
 		sum := f.Text.GetCommitment()
 		if len(sum) != record.CommitmentSize {
 			continue
 		}
-		c, err := l.vault.unseal([record.CommitmentSize]byte(sum))
+		c, err := l.vault.unseal(e.Index, e.Record.ID, [record.CommitmentSize]byte(sum))
 		if err != nil {
 			return nil, err
 		}
@@ -250,9 +261,9 @@ func (l *Ledger) Contents(r *record.Record) ([]*onusv1.Content, error) {
 	return out, nil
 }
 
-func (v *vault) unseal(sum [record.CommitmentSize]byte) (*onusv1.Content, error) {
-	where := fmt.Sprintf("content %x", sum)
-	row, err := get(v.db, keyContent(sum))
+func (v *vault) unseal(index int64, id record.ID, sum [record.CommitmentSize]byte) (*onusv1.Content, error) {
+	where := fmt.Sprintf("content %x of entry %d", sum, index)
+	row, err := get(v.db, keyContent(index, sum))
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil
 	}
@@ -272,7 +283,7 @@ func (v *vault) unseal(sum [record.CommitmentSize]byte) (*onusv1.Content, error)
 	if err != nil {
 		return nil, err
 	}
-	plain, err := key.Open(nil, nil, sealed, sum[:])
+	plain, err := key.Open(nil, nil, sealed, associated(id, sum))
 	if err != nil || len(plain) < record.SaltSize {
 		return nil, &CorruptionError{Key: where, What: "does not decrypt"}
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -11,6 +13,7 @@ import (
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/ledger/rpc"
 	"github.com/onus-ledger/onus/verifier/record"
+	"google.golang.org/protobuf/encoding/protojson"
 )
 
 // Each refusal names its reason and its field, and leaves no trace.
@@ -211,5 +214,25 @@ func TestBatchHasAResultForEachItem(t *testing.T) {
 	want := []string{"4 false", "unauthenticated BAD_SIGNATURE", "invalid_argument INVALID_FIELD", "5 false", "4 true"}
 	if strings.Join(got, "; ") != strings.Join(want, "; ") {
 		t.Errorf("got  %s\nwant %s", strings.Join(got, "; "), strings.Join(want, "; "))
+	}
+}
+
+// A request's own names are strict too: a misspelt one loses nothing.
+func TestRequestsInJSONAreStrict(t *testing.T) {
+	s := newServer(t, nil)
+	before := s.ledger.Size()
+	body := `{"envelope": ` + protojson.Format(s.next(nil).Envelope.Proto()) + `, "content": []}`
+	for _, contentType := range []string{"application/json", "application/json; charset=utf-8"} {
+		resp, err := http.Post(s.url+"/onus.v1.LedgerService/Submit", contentType, strings.NewReader(body))
+		must(t, err)
+		answer, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		must(t, err)
+		if resp.StatusCode != http.StatusBadRequest || !strings.Contains(string(answer), "content") {
+			t.Errorf("%s: status %d, %s", contentType, resp.StatusCode, answer)
+		}
+	}
+	if s.ledger.Size() != before {
+		t.Error("left a trace")
 	}
 }

@@ -44,7 +44,7 @@ func (s *Server) Handler(stopping context.Context) http.Handler {
 	log := s.logger()
 	mux := http.NewServeMux()
 	mux.Handle(onusv1connect.NewLedgerServiceHandler(&service{s.Ledger, log, stopping},
-		connect.WithReadMaxBytes(MaxMessage), connect.WithCompressMinBytes(4096)))
+		connect.WithReadMaxBytes(MaxMessage), connect.WithCompressMinBytes(4096), strictJSON()))
 	mux.Handle(grpchealth.NewHandler(health{s}))
 	reflector := grpcreflect.NewStaticReflector(onusv1connect.LedgerServiceName, grpchealth.HealthV1ServiceName)
 	mux.Handle(grpcreflect.NewHandlerV1(reflector))

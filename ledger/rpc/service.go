@@ -141,7 +141,7 @@ func (s *service) logged(e *ledger.Entry, contents bool) (*onusv1.LoggedRecord, 
 	}
 	var err error
 	if contents {
-		r.Contents, err = s.ledger.Contents(e.Record)
+		r.Contents, err = s.ledger.Contents(e)
 	}
 	return r, err
 }
