@@ -21,6 +21,10 @@ type Chain struct {
 	Entries []*Entry
 	// Cut: the chain goes on beyond the limit.
 	Cut bool
+	// Elsewhere are the records that these name as parent or cause and that
+	// are in the log, but not among these: above an entry that a cause led
+	// to, or beyond the limit.
+	Elsewhere map[record.ID]int64
 	// Size is the durable size that it is as of.
 	Size int64
 }
@@ -45,6 +49,9 @@ func (l *Ledger) Chain(id record.ID, limit int) (*Chain, error) {
 		return nil, err
 	}
 	if err := g.descend(); err != nil {
+		return nil, err
+	}
+	if err := g.lookElsewhere(); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(g.out.Entries, func(a, b *Entry) int { return cmp.Compare(a.Index, b.Index) })
@@ -79,6 +86,31 @@ func (g *gathering) take(index int64, belongs func(*Entry) bool) (*Entry, bool, 
 	g.have[index] = true
 	g.out.Entries = append(g.out.Entries, e)
 	return e, true, nil
+}
+
+// lookElsewhere looks up what the entries name and is not among them.
+func (g *gathering) lookElsewhere() error {
+	g.out.Elsewhere = map[record.ID]int64{}
+	for _, e := range g.out.Entries {
+		for _, s := range append([]string{e.Record.Msg.GetParent()}, e.Record.Msg.GetCauses()...) {
+			if s == "" {
+				continue
+			}
+			id, err := record.ParseID(s)
+			if err != nil {
+				return &CorruptionError{Key: fmt.Sprintf("entry %d", e.Index), What: err.Error()}
+			}
+			index, err := g.l.lookup(g.h, id)
+			switch {
+			case errors.Is(err, ErrNotFound):
+			case err != nil:
+				return err
+			case !g.have[index]:
+				g.out.Elsewhere[id] = index
+			}
+		}
+	}
+	return nil
 }
 
 // climb adds the record and those above it.

@@ -4,11 +4,13 @@
 package rpc
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 
@@ -228,6 +230,10 @@ func (s *service) GetChain(_ context.Context, req *onusv1.GetChainRequest) (*onu
 		return nil, s.fail(err)
 	}
 	resp := &onusv1.GetChainResponse{Cut: c.Cut, Size: c.Size, Policy: s.ledger.Registry().Genesis().GetPolicy()}
+	for id, index := range c.Elsewhere {
+		resp.Elsewhere = append(resp.Elsewhere, &onusv1.Elsewhere{Id: id.String(), Index: index})
+	}
+	slices.SortFunc(resp.Elsewhere, func(a, b *onusv1.Elsewhere) int { return cmp.Compare(a.GetIndex(), b.GetIndex()) })
 	for _, e := range c.Entries {
 		r, err := s.logged(e, req.GetContents())
 		if err != nil {

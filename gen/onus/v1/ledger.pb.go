@@ -1742,7 +1742,10 @@ type GetChainResponse struct {
 	// The durable size that the answer is as of.
 	Size int64 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`
 	// The log's policy, which thresholds of findings come from.
-	Policy        *Policy `protobuf:"bytes,4,opt,name=policy,proto3" json:"policy,omitempty"`
+	Policy *Policy `protobuf:"bytes,4,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Records that these name, and that are in the log outside this answer:
+	// above a record that a cause led to, or beyond the limit.
+	Elsewhere     []*Elsewhere `protobuf:"bytes,5,rep,name=elsewhere,proto3" json:"elsewhere,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1805,6 +1808,66 @@ func (x *GetChainResponse) GetPolicy() *Policy {
 	return nil
 }
 
+func (x *GetChainResponse) GetElsewhere() []*Elsewhere {
+	if x != nil {
+		return x.Elsewhere
+	}
+	return nil
+}
+
+// Elsewhere is the server's word that a record is in the log.
+type Elsewhere struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Index         int64                  `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Elsewhere) Reset() {
+	*x = Elsewhere{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Elsewhere) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Elsewhere) ProtoMessage() {}
+
+func (x *Elsewhere) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Elsewhere.ProtoReflect.Descriptor instead.
+func (*Elsewhere) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Elsewhere) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Elsewhere) GetIndex() int64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
 type FollowRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// First index.
@@ -1817,7 +1880,7 @@ type FollowRequest struct {
 
 func (x *FollowRequest) Reset() {
 	*x = FollowRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[27]
+	mi := &file_onus_v1_ledger_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1829,7 +1892,7 @@ func (x *FollowRequest) String() string {
 func (*FollowRequest) ProtoMessage() {}
 
 func (x *FollowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[27]
+	mi := &file_onus_v1_ledger_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1842,7 +1905,7 @@ func (x *FollowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowRequest.ProtoReflect.Descriptor instead.
 func (*FollowRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{27}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *FollowRequest) GetFrom() int64 {
@@ -1871,7 +1934,7 @@ type FollowResponse struct {
 
 func (x *FollowResponse) Reset() {
 	*x = FollowResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[28]
+	mi := &file_onus_v1_ledger_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1883,7 +1946,7 @@ func (x *FollowResponse) String() string {
 func (*FollowResponse) ProtoMessage() {}
 
 func (x *FollowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[28]
+	mi := &file_onus_v1_ledger_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1896,7 +1959,7 @@ func (x *FollowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowResponse.ProtoReflect.Descriptor instead.
 func (*FollowResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{28}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *FollowResponse) GetFirst() int64 {
@@ -1924,7 +1987,7 @@ type ListAgentsRequest struct {
 
 func (x *ListAgentsRequest) Reset() {
 	*x = ListAgentsRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[29]
+	mi := &file_onus_v1_ledger_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1936,7 +1999,7 @@ func (x *ListAgentsRequest) String() string {
 func (*ListAgentsRequest) ProtoMessage() {}
 
 func (x *ListAgentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[29]
+	mi := &file_onus_v1_ledger_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1949,7 +2012,7 @@ func (x *ListAgentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAgentsRequest.ProtoReflect.Descriptor instead.
 func (*ListAgentsRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{29}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListAgentsRequest) GetPageSize() int32 {
@@ -1976,7 +2039,7 @@ type ListAgentsResponse struct {
 
 func (x *ListAgentsResponse) Reset() {
 	*x = ListAgentsResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[30]
+	mi := &file_onus_v1_ledger_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1988,7 +2051,7 @@ func (x *ListAgentsResponse) String() string {
 func (*ListAgentsResponse) ProtoMessage() {}
 
 func (x *ListAgentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[30]
+	mi := &file_onus_v1_ledger_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2001,7 +2064,7 @@ func (x *ListAgentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAgentsResponse.ProtoReflect.Descriptor instead.
 func (*ListAgentsResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{30}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListAgentsResponse) GetAgents() []*RegisteredAgent {
@@ -2035,7 +2098,7 @@ type RegisteredAgent struct {
 
 func (x *RegisteredAgent) Reset() {
 	*x = RegisteredAgent{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[31]
+	mi := &file_onus_v1_ledger_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2047,7 +2110,7 @@ func (x *RegisteredAgent) String() string {
 func (*RegisteredAgent) ProtoMessage() {}
 
 func (x *RegisteredAgent) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[31]
+	mi := &file_onus_v1_ledger_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2060,7 +2123,7 @@ func (x *RegisteredAgent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisteredAgent.ProtoReflect.Descriptor instead.
 func (*RegisteredAgent) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{31}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *RegisteredAgent) GetAgent() *AgentClass {
@@ -2118,7 +2181,7 @@ type RegisteredKey struct {
 
 func (x *RegisteredKey) Reset() {
 	*x = RegisteredKey{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[32]
+	mi := &file_onus_v1_ledger_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2130,7 +2193,7 @@ func (x *RegisteredKey) String() string {
 func (*RegisteredKey) ProtoMessage() {}
 
 func (x *RegisteredKey) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[32]
+	mi := &file_onus_v1_ledger_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2143,7 +2206,7 @@ func (x *RegisteredKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisteredKey.ProtoReflect.Descriptor instead.
 func (*RegisteredKey) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{32}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *RegisteredKey) GetKeyId() string {
@@ -2281,12 +2344,16 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"\x0fGetChainRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x1a\n" +
-	"\bcontents\x18\x03 \x01(\bR\bcontents\"\x92\x01\n" +
+	"\bcontents\x18\x03 \x01(\bR\bcontents\"\xc4\x01\n" +
 	"\x10GetChainResponse\x12/\n" +
 	"\arecords\x18\x01 \x03(\v2\x15.onus.v1.LoggedRecordR\arecords\x12\x10\n" +
 	"\x03cut\x18\x02 \x01(\bR\x03cut\x12\x12\n" +
 	"\x04size\x18\x03 \x01(\x03R\x04size\x12'\n" +
-	"\x06policy\x18\x04 \x01(\v2\x0f.onus.v1.PolicyR\x06policy\"9\n" +
+	"\x06policy\x18\x04 \x01(\v2\x0f.onus.v1.PolicyR\x06policy\x120\n" +
+	"\telsewhere\x18\x05 \x03(\v2\x12.onus.v1.ElsewhereR\telsewhere\"1\n" +
+	"\tElsewhere\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05index\x18\x02 \x01(\x03R\x05index\"9\n" +
 	"\rFollowRequest\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x03R\x04from\x12\x14\n" +
 	"\x05until\x18\x02 \x01(\x03R\x05until\"@\n" +
@@ -2347,7 +2414,7 @@ func file_onus_v1_ledger_proto_rawDescGZIP() []byte {
 }
 
 var file_onus_v1_ledger_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_onus_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_onus_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_onus_v1_ledger_proto_goTypes = []any{
 	(NameKind)(0),                  // 0: onus.v1.NameKind
 	(*Content)(nil),                // 1: onus.v1.Content
@@ -2377,27 +2444,28 @@ var file_onus_v1_ledger_proto_goTypes = []any{
 	(*GetCheckpointResponse)(nil),  // 25: onus.v1.GetCheckpointResponse
 	(*GetChainRequest)(nil),        // 26: onus.v1.GetChainRequest
 	(*GetChainResponse)(nil),       // 27: onus.v1.GetChainResponse
-	(*FollowRequest)(nil),          // 28: onus.v1.FollowRequest
-	(*FollowResponse)(nil),         // 29: onus.v1.FollowResponse
-	(*ListAgentsRequest)(nil),      // 30: onus.v1.ListAgentsRequest
-	(*ListAgentsResponse)(nil),     // 31: onus.v1.ListAgentsResponse
-	(*RegisteredAgent)(nil),        // 32: onus.v1.RegisteredAgent
-	(*RegisteredKey)(nil),          // 33: onus.v1.RegisteredKey
-	(*Envelope)(nil),               // 34: onus.v1.Envelope
-	(*timestamppb.Timestamp)(nil),  // 35: google.protobuf.Timestamp
-	(*Record)(nil),                 // 36: onus.v1.Record
-	(*durationpb.Duration)(nil),    // 37: google.protobuf.Duration
-	(*Policy)(nil),                 // 38: onus.v1.Policy
-	(*AgentClass)(nil),             // 39: onus.v1.AgentClass
-	(*Operator)(nil),               // 40: onus.v1.Operator
+	(*Elsewhere)(nil),              // 28: onus.v1.Elsewhere
+	(*FollowRequest)(nil),          // 29: onus.v1.FollowRequest
+	(*FollowResponse)(nil),         // 30: onus.v1.FollowResponse
+	(*ListAgentsRequest)(nil),      // 31: onus.v1.ListAgentsRequest
+	(*ListAgentsResponse)(nil),     // 32: onus.v1.ListAgentsResponse
+	(*RegisteredAgent)(nil),        // 33: onus.v1.RegisteredAgent
+	(*RegisteredKey)(nil),          // 34: onus.v1.RegisteredKey
+	(*Envelope)(nil),               // 35: onus.v1.Envelope
+	(*timestamppb.Timestamp)(nil),  // 36: google.protobuf.Timestamp
+	(*Record)(nil),                 // 37: onus.v1.Record
+	(*durationpb.Duration)(nil),    // 38: google.protobuf.Duration
+	(*Policy)(nil),                 // 39: onus.v1.Policy
+	(*AgentClass)(nil),             // 40: onus.v1.AgentClass
+	(*Operator)(nil),               // 41: onus.v1.Operator
 }
 var file_onus_v1_ledger_proto_depIdxs = []int32{
-	34, // 0: onus.v1.ProvenRecord.envelope:type_name -> onus.v1.Envelope
+	35, // 0: onus.v1.ProvenRecord.envelope:type_name -> onus.v1.Envelope
 	2,  // 1: onus.v1.ProvenRecord.receipt:type_name -> onus.v1.Receipt
-	35, // 2: onus.v1.LoggedRecord.log_time:type_name -> google.protobuf.Timestamp
-	36, // 3: onus.v1.LoggedRecord.record:type_name -> onus.v1.Record
+	36, // 2: onus.v1.LoggedRecord.log_time:type_name -> google.protobuf.Timestamp
+	37, // 3: onus.v1.LoggedRecord.record:type_name -> onus.v1.Record
 	1,  // 4: onus.v1.LoggedRecord.contents:type_name -> onus.v1.Content
-	34, // 5: onus.v1.SubmitRequest.envelope:type_name -> onus.v1.Envelope
+	35, // 5: onus.v1.SubmitRequest.envelope:type_name -> onus.v1.Envelope
 	1,  // 6: onus.v1.SubmitRequest.contents:type_name -> onus.v1.Content
 	2,  // 7: onus.v1.SubmitResponse.receipt:type_name -> onus.v1.Receipt
 	5,  // 8: onus.v1.SubmitBatchRequest.items:type_name -> onus.v1.SubmitRequest
@@ -2405,49 +2473,50 @@ var file_onus_v1_ledger_proto_depIdxs = []int32{
 	6,  // 10: onus.v1.SubmitResult.logged:type_name -> onus.v1.SubmitResponse
 	10, // 11: onus.v1.SubmitResult.error:type_name -> onus.v1.ItemError
 	11, // 12: onus.v1.ItemError.problem:type_name -> onus.v1.Problem
-	37, // 13: onus.v1.Problem.retry_after:type_name -> google.protobuf.Duration
+	38, // 13: onus.v1.Problem.retry_after:type_name -> google.protobuf.Duration
 	0,  // 14: onus.v1.MintRequest.kind:type_name -> onus.v1.NameKind
 	4,  // 15: onus.v1.GetRecordResponse.record:type_name -> onus.v1.LoggedRecord
-	35, // 16: onus.v1.ListRecordsRequest.since:type_name -> google.protobuf.Timestamp
-	35, // 17: onus.v1.ListRecordsRequest.before:type_name -> google.protobuf.Timestamp
+	36, // 16: onus.v1.ListRecordsRequest.since:type_name -> google.protobuf.Timestamp
+	36, // 17: onus.v1.ListRecordsRequest.before:type_name -> google.protobuf.Timestamp
 	4,  // 18: onus.v1.ListRecordsResponse.records:type_name -> onus.v1.LoggedRecord
 	3,  // 19: onus.v1.GetReceiptResponse.proven:type_name -> onus.v1.ProvenRecord
 	4,  // 20: onus.v1.GetChainResponse.records:type_name -> onus.v1.LoggedRecord
-	38, // 21: onus.v1.GetChainResponse.policy:type_name -> onus.v1.Policy
-	32, // 22: onus.v1.ListAgentsResponse.agents:type_name -> onus.v1.RegisteredAgent
-	39, // 23: onus.v1.RegisteredAgent.agent:type_name -> onus.v1.AgentClass
-	40, // 24: onus.v1.RegisteredAgent.operator:type_name -> onus.v1.Operator
-	33, // 25: onus.v1.RegisteredAgent.keys:type_name -> onus.v1.RegisteredKey
-	35, // 26: onus.v1.RegisteredAgent.last_time:type_name -> google.protobuf.Timestamp
-	5,  // 27: onus.v1.LedgerService.Submit:input_type -> onus.v1.SubmitRequest
-	7,  // 28: onus.v1.LedgerService.SubmitBatch:input_type -> onus.v1.SubmitBatchRequest
-	12, // 29: onus.v1.LedgerService.Mint:input_type -> onus.v1.MintRequest
-	14, // 30: onus.v1.LedgerService.GetRecord:input_type -> onus.v1.GetRecordRequest
-	16, // 31: onus.v1.LedgerService.ListRecords:input_type -> onus.v1.ListRecordsRequest
-	18, // 32: onus.v1.LedgerService.GetReceipt:input_type -> onus.v1.GetReceiptRequest
-	20, // 33: onus.v1.LedgerService.GetInclusion:input_type -> onus.v1.GetInclusionRequest
-	22, // 34: onus.v1.LedgerService.GetConsistency:input_type -> onus.v1.GetConsistencyRequest
-	24, // 35: onus.v1.LedgerService.GetCheckpoint:input_type -> onus.v1.GetCheckpointRequest
-	26, // 36: onus.v1.LedgerService.GetChain:input_type -> onus.v1.GetChainRequest
-	28, // 37: onus.v1.LedgerService.Follow:input_type -> onus.v1.FollowRequest
-	30, // 38: onus.v1.LedgerService.ListAgents:input_type -> onus.v1.ListAgentsRequest
-	6,  // 39: onus.v1.LedgerService.Submit:output_type -> onus.v1.SubmitResponse
-	8,  // 40: onus.v1.LedgerService.SubmitBatch:output_type -> onus.v1.SubmitBatchResponse
-	13, // 41: onus.v1.LedgerService.Mint:output_type -> onus.v1.MintResponse
-	15, // 42: onus.v1.LedgerService.GetRecord:output_type -> onus.v1.GetRecordResponse
-	17, // 43: onus.v1.LedgerService.ListRecords:output_type -> onus.v1.ListRecordsResponse
-	19, // 44: onus.v1.LedgerService.GetReceipt:output_type -> onus.v1.GetReceiptResponse
-	21, // 45: onus.v1.LedgerService.GetInclusion:output_type -> onus.v1.GetInclusionResponse
-	23, // 46: onus.v1.LedgerService.GetConsistency:output_type -> onus.v1.GetConsistencyResponse
-	25, // 47: onus.v1.LedgerService.GetCheckpoint:output_type -> onus.v1.GetCheckpointResponse
-	27, // 48: onus.v1.LedgerService.GetChain:output_type -> onus.v1.GetChainResponse
-	29, // 49: onus.v1.LedgerService.Follow:output_type -> onus.v1.FollowResponse
-	31, // 50: onus.v1.LedgerService.ListAgents:output_type -> onus.v1.ListAgentsResponse
-	39, // [39:51] is the sub-list for method output_type
-	27, // [27:39] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	39, // 21: onus.v1.GetChainResponse.policy:type_name -> onus.v1.Policy
+	28, // 22: onus.v1.GetChainResponse.elsewhere:type_name -> onus.v1.Elsewhere
+	33, // 23: onus.v1.ListAgentsResponse.agents:type_name -> onus.v1.RegisteredAgent
+	40, // 24: onus.v1.RegisteredAgent.agent:type_name -> onus.v1.AgentClass
+	41, // 25: onus.v1.RegisteredAgent.operator:type_name -> onus.v1.Operator
+	34, // 26: onus.v1.RegisteredAgent.keys:type_name -> onus.v1.RegisteredKey
+	36, // 27: onus.v1.RegisteredAgent.last_time:type_name -> google.protobuf.Timestamp
+	5,  // 28: onus.v1.LedgerService.Submit:input_type -> onus.v1.SubmitRequest
+	7,  // 29: onus.v1.LedgerService.SubmitBatch:input_type -> onus.v1.SubmitBatchRequest
+	12, // 30: onus.v1.LedgerService.Mint:input_type -> onus.v1.MintRequest
+	14, // 31: onus.v1.LedgerService.GetRecord:input_type -> onus.v1.GetRecordRequest
+	16, // 32: onus.v1.LedgerService.ListRecords:input_type -> onus.v1.ListRecordsRequest
+	18, // 33: onus.v1.LedgerService.GetReceipt:input_type -> onus.v1.GetReceiptRequest
+	20, // 34: onus.v1.LedgerService.GetInclusion:input_type -> onus.v1.GetInclusionRequest
+	22, // 35: onus.v1.LedgerService.GetConsistency:input_type -> onus.v1.GetConsistencyRequest
+	24, // 36: onus.v1.LedgerService.GetCheckpoint:input_type -> onus.v1.GetCheckpointRequest
+	26, // 37: onus.v1.LedgerService.GetChain:input_type -> onus.v1.GetChainRequest
+	29, // 38: onus.v1.LedgerService.Follow:input_type -> onus.v1.FollowRequest
+	31, // 39: onus.v1.LedgerService.ListAgents:input_type -> onus.v1.ListAgentsRequest
+	6,  // 40: onus.v1.LedgerService.Submit:output_type -> onus.v1.SubmitResponse
+	8,  // 41: onus.v1.LedgerService.SubmitBatch:output_type -> onus.v1.SubmitBatchResponse
+	13, // 42: onus.v1.LedgerService.Mint:output_type -> onus.v1.MintResponse
+	15, // 43: onus.v1.LedgerService.GetRecord:output_type -> onus.v1.GetRecordResponse
+	17, // 44: onus.v1.LedgerService.ListRecords:output_type -> onus.v1.ListRecordsResponse
+	19, // 45: onus.v1.LedgerService.GetReceipt:output_type -> onus.v1.GetReceiptResponse
+	21, // 46: onus.v1.LedgerService.GetInclusion:output_type -> onus.v1.GetInclusionResponse
+	23, // 47: onus.v1.LedgerService.GetConsistency:output_type -> onus.v1.GetConsistencyResponse
+	25, // 48: onus.v1.LedgerService.GetCheckpoint:output_type -> onus.v1.GetCheckpointResponse
+	27, // 49: onus.v1.LedgerService.GetChain:output_type -> onus.v1.GetChainResponse
+	30, // 50: onus.v1.LedgerService.Follow:output_type -> onus.v1.FollowResponse
+	32, // 51: onus.v1.LedgerService.ListAgents:output_type -> onus.v1.ListAgentsResponse
+	40, // [40:52] is the sub-list for method output_type
+	28, // [28:40] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_onus_v1_ledger_proto_init() }
@@ -2474,7 +2543,7 @@ func file_onus_v1_ledger_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_onus_v1_ledger_proto_rawDesc), len(file_onus_v1_ledger_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   33,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
