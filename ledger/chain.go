@@ -147,11 +147,14 @@ func (g *gathering) descend() error {
 		e := queue[0]
 		queue = queue[1:]
 		id := e.Record.ID.String()
-		for kind, names := range map[property]func(*Entry) bool{
-			byParent: func(e *Entry) bool { return e.Record.Msg.GetParent() == id },
-			byCause:  func(e *Entry) bool { return slices.Contains(e.Record.Msg.GetCauses(), id) },
+		for _, link := range []struct {
+			kind  property
+			names func(*Entry) bool
+		}{
+			{byParent, func(e *Entry) bool { return e.Record.Msg.GetParent() == id }},
+			{byCause, func(e *Entry) bool { return slices.Contains(e.Record.Msg.GetCauses(), id) }},
 		} {
-			c, err := g.l.index.cursor(post(kind, id), 0, g.h.size)
+			c, err := g.l.index.cursor(post(link.kind, id), 0, g.h.size)
 			if err != nil {
 				return err
 			}
@@ -161,7 +164,7 @@ func (g *gathering) descend() error {
 					break
 				}
 				var child *Entry
-				if child, ok, err = g.take(i, names); err != nil {
+				if child, ok, err = g.take(i, link.names); err != nil {
 					break
 				}
 				if ok {

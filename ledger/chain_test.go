@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier/chain"
 	"github.com/onus-ledger/onus/verifier/record"
@@ -196,5 +197,47 @@ func TestChainLooksAtTheRecord(t *testing.T) {
 	}
 	if len(c.Entries) != 1 {
 		t.Errorf("the chain has %d records, want the root alone: entry %d names no parent", len(c.Entries), stranger.Receipt.Index)
+	}
+}
+
+// A chain that is cut is cut at the same place each time.
+func TestChainCutIsTheSameEachTime(t *testing.T) {
+	h := newHarness(t, nil, nil)
+	root := h.link(nil)
+	for range 3 {
+		h.link(root)
+		h.link(nil, root)
+	}
+	var want []int64
+	for i := range 50 {
+		c, err := h.ledger.Chain(root.ID, 4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []int64
+		for _, e := range c.Entries {
+			got = append(got, e.Index)
+		}
+		if i == 0 {
+			want = got
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("the chain is %v, before it was %v", got, want)
+		}
+	}
+}
+
+// What the chain names and does not hold, though the log does, is told.
+func TestChainElsewhere(t *testing.T) {
+	h := newHarness(t, nil, nil)
+	root, above, beside, never := h.link(nil), h.link(nil), h.link(nil), h.record(nil)
+	h.link(above, root, beside, never)
+	c, err := h.ledger.Chain(root.ID, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[record.ID]int64{above.ID: 5, beside.ID: 6}
+	if diff := cmp.Diff(want, c.Elsewhere); diff != "" {
+		t.Errorf("elsewhere (-want +got):\n%s", diff)
 	}
 }

@@ -355,25 +355,6 @@ func wantReason(t testing.TB, err error, reason string) {
 	}
 }
 
-// roots returns the roots of the log at every size from 0 to its own,
-// computed from the entries' bytes alone.
-func (h *harness) roots() []tree.Hash {
-	h.t.Helper()
-	f := tree.NewFrontier()
-	roots := []tree.Hash{f.Root()}
-	err := h.ledger.Follow(context.Background(), 0, h.ledger.Size(), func(_ int64, entries [][]byte) error {
-		for _, e := range entries {
-			f.Append(tree.LeafHash(e), nil)
-			roots = append(roots, f.Root())
-		}
-		return nil
-	})
-	if err != nil {
-		h.t.Fatalf("Follow: %v", err)
-	}
-	return roots
-}
-
 // database opens the stopped ledger's database itself.
 func (h *harness) database() *pebble.DB {
 	h.t.Helper()

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -34,6 +35,25 @@ func proveAll(h *harness, from int64) {
 			h.t.Errorf("Receipt(%d) at %d proves %d at %d", index, size, p.Index, p.Checkpoint.Size)
 		}
 	})
+}
+
+// roots returns the roots of the log at every size from 0 to its own,
+// computed from the entries' bytes alone.
+func (h *harness) roots() []tree.Hash {
+	h.t.Helper()
+	f := tree.NewFrontier()
+	roots := []tree.Hash{f.Root()}
+	err := h.ledger.Follow(context.Background(), 0, h.ledger.Size(), func(_ int64, entries [][]byte) error {
+		for _, e := range entries {
+			f.Append(tree.LeafHash(e), nil)
+			roots = append(roots, f.Root())
+		}
+		return nil
+	})
+	if err != nil {
+		h.t.Fatalf("Follow: %v", err)
+	}
+	return roots
 }
 
 // Every index is proven at every kind of size: small ones all, and around the
