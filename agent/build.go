@@ -175,7 +175,7 @@ func (b *builder) checkFields() error {
 	for _, f := range s.Plain {
 		err = errors.Join(err, check("Plain", f))
 		if slices.Contains(s.Withhold, f) {
-			err = errors.Join(err, fmt.Errorf("Plain and Withhold both name %s: choose one", f))
+			err = errors.Join(err, fmt.Errorf("both Plain and Withhold name %s: choose one", f))
 		}
 	}
 	for _, f := range s.Withhold {

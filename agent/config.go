@@ -119,24 +119,24 @@ const maxAnswer = 32 << 20
 func New(cfg Config) (*Agent, error) {
 	u, err := url.Parse(cfg.Server)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return nil, fmt.Errorf("Server is %.80q: set it to the ledger's URL, such as https://ledger.example.com", cfg.Server)
+		return nil, fmt.Errorf("config: Server is %.80q: set it to the ledger's URL, such as https://ledger.example.com", cfg.Server)
 	}
 	key, err := tree.ParseLogKey(cfg.LogKey)
 	if err != nil {
-		return nil, fmt.Errorf("LogKey: %w: set it to the log's vkey, from a source that you trust", err)
+		return nil, fmt.Errorf("config: LogKey: %w: set it to the log's vkey, from a source that you trust", err)
 	}
 	if cfg.Signer == nil {
-		return nil, errors.New("Signer is missing: set it to the agent's registered key")
+		return nil, errors.New("config: Signer is missing: set it to the agent's registered key")
 	}
 	signer, err := record.NewSigner(cfg.Signer)
 	if err != nil {
-		return nil, fmt.Errorf("Signer: %w", err)
+		return nil, fmt.Errorf("config: Signer: %w", err)
 	}
 	if cfg.OnOutage != Wait && cfg.OnOutage != Fail {
-		return nil, fmt.Errorf("OnOutage is %d: set it to Wait or Fail", cfg.OnOutage)
+		return nil, fmt.Errorf("config: OnOutage is %d: set it to Wait or Fail", cfg.OnOutage)
 	}
 	if cfg.Patience < 0 || cfg.Timeout < 0 {
-		return nil, errors.New("Patience or Timeout is negative")
+		return nil, errors.New("config: Patience or Timeout is negative")
 	}
 	if cfg.HTTPClient == nil {
 		cfg.HTTPClient = http.DefaultClient
@@ -164,7 +164,7 @@ func New(cfg Config) (*Agent, error) {
 	}
 	if cfg.Checkpoint != "" {
 		if err := a.heads.pin(key, cfg.Checkpoint); err != nil {
-			return nil, fmt.Errorf("Checkpoint: %w", err)
+			return nil, fmt.Errorf("config: Checkpoint: %w", err)
 		}
 	}
 	a.author, err = a.Author(AuthorConfig{Instance: cfg.Instance, Follows: cfg.Follows})

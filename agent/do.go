@@ -12,15 +12,11 @@ type Done struct {
 	// could not be recorded; then the effect did not run.
 	Action *Receipt
 	// Outcome is the receipt from after the effect. It is nil if it could not
-	// be delivered; then the agent keeps it, as [OutageError] says.
+	// be delivered; then the agent keeps it, as the [*OutageError] says.
 	Outcome *Receipt
 	// Result is what was recorded as the outcome.
 	Result Outcome
 }
-
-// outcomeGrace is how long an outcome is still tried to be delivered after the
-// context has ended. After that it is kept.
-const outcomeGrace = 5 * time.Second
 
 // Do carries out an action with a record on each side. It logs the step, which
 // must hold an action, and has the proof before effect runs; then it runs
@@ -37,7 +33,10 @@ const outcomeGrace = 5 * time.Second
 // what Plain, Withhold and Under say about [OutcomeResult].
 //
 // If effect fails, Do returns its error. Errors of recording are those of
-// [Agent.Record]; Done tells which record they are about.
+// [Agent.Record]; Done tells which record they are about. An outcome is tried to
+// be delivered for Config.Timeout after the context has ended, and is kept if
+// that fails, as [Agent.Flush] says; one that breaks a rule, or that the ledger refuses, is
+// not in the log: record another, with the action as its parent.
 func (a *Agent) Do(ctx context.Context, step Step, effect func(ctx context.Context) (Outcome, error)) (Done, error) {
 	if step.Action == nil {
 		return Done{}, invalid("stages.action", "is missing", "say what is about to be done, or use Record")
@@ -107,7 +106,7 @@ func (a *Agent) recordOutcome(ctx context.Context, step Step, action Link, out O
 	late, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	defer context.AfterFunc(ctx, func() {
-		time.AfterFunc(outcomeGrace, func() { cancel(context.Cause(ctx)) })
+		time.AfterFunc(a.cfg.Timeout, func() { cancel(context.Cause(ctx)) })
 	})()
 	step = a.outcomeStep(step, action, out)
 	if err := a.lock(late); err != nil {

@@ -91,6 +91,16 @@ func (a *Agent) observe(ctx context.Context, signed string, cp tree.Checkpoint) 
 	return nil
 }
 
+// forked returns the error that stays, if there is one.
+func (h *heads) forked() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.fork == nil {
+		return nil
+	}
+	return h.fork
+}
+
 // broken makes the error that stays. The caller holds mu.
 func (h *heads) broken(signed string, cp tree.Checkpoint, proof [][]byte, err error) error {
 	e := &ForkError{Older: h.signed, Newer: signed, Proof: proof, Err: err}

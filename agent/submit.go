@@ -137,6 +137,7 @@ func (a *Agent) submitBatch(ctx context.Context, signed []*Signed, receipts []*R
 		}
 		var again []*sending
 		var first error
+		sent := len(open)
 		for i, res := range resp.GetResults() {
 			s := open[i]
 			if res.GetError() == nil {
@@ -158,6 +159,9 @@ func (a *Agent) submitBatch(ctx context.Context, signed []*Signed, receipts []*R
 			}
 		}
 		open = again
+		if first != nil && len(open) < sent {
+			return moved{first}
+		}
 		return first
 	})
 	if err != nil && len(open) > 0 {
@@ -165,6 +169,10 @@ func (a *Agent) submitBatch(ctx context.Context, signed []*Signed, receipts []*R
 	}
 	return errors.Join(append(refusals, err)...)
 }
+
+// moved is an attempt's error that brought the work forward all the same: the
+// pauses begin anew.
+type moved struct{ error }
 
 // retry makes attempts until one succeeds, is refused, or there is no more
 // time. It sets *maybe if an attempt may have done what it was to do. Its
@@ -175,6 +183,9 @@ func (a *Agent) retry(ctx context.Context, maybe *bool, attempt func(context.Con
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, a.cfg.Patience, fmt.Errorf("gave up after %v", a.cfg.Patience))
 		defer cancel()
+	}
+	if err := a.heads.forked(); err != nil {
+		return err
 	}
 	var last error
 	for n := 0; ; n++ {
@@ -187,9 +198,11 @@ func (a *Agent) retry(ctx context.Context, maybe *bool, attempt func(context.Con
 		if err == nil {
 			return nil
 		}
-		switch err.(type) {
+		switch e := err.(type) {
 		case *ProofError, *ForkError:
 			return err
+		case moved:
+			err, n = e.error, 0
 		}
 		what, problem := judge(err)
 		if what == refused {

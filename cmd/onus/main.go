@@ -57,7 +57,7 @@ Every flag can be set in the environment: --log-key is ONUS_LOG_KEY.`,
 		newInit(), newServe(), newDemo(), newFsck(),
 		newKey(), newAgent(),
 		newSubmit(), newGet(), newList(), newReceipt(), newChain(),
-		newBench(),
+		newImport(), newBench(),
 	)
 	return root
 }

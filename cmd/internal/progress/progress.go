@@ -24,13 +24,18 @@ func New(what string) *Bar {
 	return b
 }
 
-// Update shows the count, at most five times a second.
+// Update shows the count, at most five times a second; of = 0 means that
+// nobody knows how many there will be.
 func (b *Bar) Update(done, of int64) {
 	if !b.terminal || time.Since(b.last) < 200*time.Millisecond {
 		return
 	}
 	b.last = time.Now()
-	fmt.Fprintf(os.Stderr, "\r%d of %d %s, %.0f/s ", done, of, b.what, float64(done)/time.Since(b.start).Seconds())
+	count := fmt.Sprint(done)
+	if of > 0 {
+		count = fmt.Sprintf("%d of %d", done, of)
+	}
+	fmt.Fprintf(os.Stderr, "\r%s %s, %.0f/s ", count, b.what, float64(done)/time.Since(b.start).Seconds())
 }
 
 // Clear removes the line.
