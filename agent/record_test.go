@@ -286,7 +286,7 @@ func TestSubmitBatch(t *testing.T) {
 			t.Errorf("receipt %d is %v", i, r)
 		}
 	}
-	c := chain.Build(l.audit(t), nil)
+	c := chain.Build(l.audit(t), nil, nil)
 	if len(c.Missing) > 0 {
 		t.Errorf("links are missing: %v", c.Missing)
 	}

@@ -120,7 +120,7 @@ func TestOddButAccepted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		built := chain.Build([]chain.Entry{{Index: e.Index, LogTime: e.Stamp.LogTime, Record: e.Record}}, h.ledger.Registry().Genesis().GetPolicy())
+		built := chain.Build([]chain.Entry{{Index: e.Index, LogTime: e.Stamp.LogTime, Record: e.Record}}, nil, h.ledger.Registry().Genesis().GetPolicy())
 		fs := built.Nodes[0].Findings
 		if !slices.ContainsFunc(fs, func(f chain.Finding) bool { return f.Code == c.find }) {
 			t.Errorf("%s: record %s has findings %v, want %s", c.name, r.ID, fs, c.find)

@@ -170,7 +170,7 @@ func TestChainDoesNotCallLoggedRecordsMissing(t *testing.T) {
 		for _, e := range got.Entries {
 			entries = append(entries, chain.Entry{Index: e.Index, LogTime: e.Stamp.LogTime, Record: e.Record})
 		}
-		for _, n := range chain.Build(entries, h.ledger.Registry().Genesis().GetPolicy()).Nodes {
+		for _, n := range chain.Build(entries, got.Elsewhere, h.ledger.Registry().Genesis().GetPolicy()).Nodes {
 			for _, f := range n.Findings {
 				if f.Code == "PARENT_NOT_IN_LOG" || f.Code == "CAUSE_NOT_IN_LOG" {
 					t.Errorf("limit %d: entry %d: %s: %s; but the log has it", limit, n.Index, f.Code, f.Text)

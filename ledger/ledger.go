@@ -313,7 +313,7 @@ func newLogSigner(k crypto.Signer, vkey string) (tree.LogSigner, error) {
 }
 
 // Close writes what is derived and closes the database. Run must have
-// returned.
+// returned, and no method may be called afterwards.
 func (l *Ledger) Close() error {
 	l.accepting.Lock()
 	l.stopped = true

@@ -88,18 +88,26 @@ type Result struct {
 	Err    error
 }
 
-// SubmitBatch logs several records. Each has its own result, and they are
-// ordered as given; a record cannot rest on a registration in its own batch.
+// SubmitBatch logs several records. Each has its own result, and those that
+// are logged are ordered as given; a record cannot rest on a registration in
+// its own batch.
 func (l *Ledger) SubmitBatch(ctx context.Context, subs []Submission) []Result {
 	results := make([]Result, len(subs))
 	admitted := make([]*pending, len(subs))
 	known := make([]int64, len(subs))
 	each(len(subs), func(i int) { admitted[i], known[i], results[i].Err = l.admit(subs[i]) })
+	var full error
 	for i, p := range admitted {
-		if p != nil {
-			if results[i].Err = l.enqueue(p); results[i].Err != nil {
-				admitted[i] = nil
-			}
+		if p == nil {
+			continue
+		}
+		// Once one found the queue full, a later one that still got in would
+		// overtake it.
+		if full == nil {
+			full = l.enqueue(p)
+		}
+		if full != nil {
+			admitted[i], results[i].Err = nil, full
 		}
 	}
 	each(len(subs), func(i int) {

@@ -56,7 +56,11 @@ type Audit struct {
 	frontier *tree.Frontier
 	logTime  int64
 	ids      map[[16]byte]struct{}
-	report   Report
+	maxIDs   int
+	// forgot says that a record's id found no place: what comes later is
+	// compared with the ids that have one, no longer with all.
+	forgot bool
+	report Report
 	// prefixes are the roots at multiples of stride, which doubles when they
 	// are too many.
 	prefixes []prefix
@@ -75,12 +79,14 @@ type Report struct {
 	// Faults are the first ones; FaultCount counts all.
 	Faults     []Fault
 	FaultCount int64
-	// NotJudged counts entries of a layout or a record version that is not
-	// known here. Their hashes were checked.
+	// NotJudged counts entries of a layout, a payload type or a record version
+	// that is not known here. Their hashes were checked and, as far as they
+	// could be read, their stamps, ids and signatures.
 	NotJudged int64
-	// IDsChecked is how many entries, from the first, were compared for
-	// records that are logged twice.
-	IDsChecked int64
+	// ComparedTo is the index before which every record that could be read was
+	// compared with every other, to see one that is logged twice. It is below
+	// Entries only in a log of more than [MaxIDs] records.
+	ComparedTo int64
 	// Root is the root over the entries' bytes.
 	Root tree.Hash
 	// FirstTime and LastTime are the log times of the first and last entry.
@@ -93,6 +99,7 @@ func NewAudit() *Audit {
 		registry: registry.New(),
 		frontier: tree.NewFrontier(),
 		ids:      map[[16]byte]struct{}{},
+		maxIDs:   MaxIDs,
 		stride:   1,
 		prefixes: []prefix{{0, tree.Empty}},
 	}
@@ -101,22 +108,24 @@ func NewAudit() *Audit {
 // checked is what the parallel part finds out about one entry.
 type checked struct {
 	leaf tree.Hash
-	e    *entry.Entry
-	rec  *record.Record
-	key  *registry.Binding
-	err  error // layout or record
-	sig  error
+	e    *entry.Entry // nil if the layout could not be read
+	id   record.ID
+	rec  *record.Record // nil if the record could not be read
+	err  error          // what could not be read
+	// newer says that err may come from a version that is not known here.
+	newer bool
+	// named is the id of the key that a newer record names.
+	named string
+	// key is what the signature is checked with, once the order is known.
+	key *registry.Binding
+	sig error
 }
 
 // Add checks the next entries.
 func (a *Audit) Add(entries [][]byte) {
 	cs := make([]checked, len(entries))
 	parallel(len(entries), func(i int) {
-		c := &cs[i]
-		c.leaf = tree.LeafHash(entries[i])
-		if c.e, c.err = entry.Parse(entries[i]); c.err == nil {
-			c.rec, c.err = record.Parse(c.e.Envelope)
-		}
+		cs[i].read(entries[i])
 	})
 	// What depends on the order: bindings, stamps, time, root.
 	for i := range cs {
@@ -125,7 +134,7 @@ func (a *Audit) Add(entries [][]byte) {
 	first := a.report.Entries - int64(len(entries))
 	parallel(len(cs), func(i int) {
 		if c := &cs[i]; c.key != nil {
-			c.sig = c.rec.VerifySignature(c.key.Key)
+			c.sig = c.verify()
 		}
 	})
 	for i := range cs {
@@ -135,12 +144,46 @@ func (a *Audit) Add(entries [][]byte) {
 	}
 }
 
+// read finds out what an entry says by itself.
+func (c *checked) read(raw []byte) {
+	c.leaf = tree.LeafHash(raw)
+	c.e, c.err = entry.Parse(raw)
+	if c.err != nil {
+		c.e = nil
+		c.newer = errors.Is(c.err, entry.ErrVersion) || errors.Is(c.err, entry.ErrPayloadType)
+		return
+	}
+	c.id = c.e.Envelope.ID()
+	if c.rec, c.err = record.Parse(c.e.Envelope); !record.IsNewer(c.err) {
+		return
+	}
+	named, err := record.NamedKey(c.e.Envelope)
+	if err != nil {
+		return // unknown fields, and broken besides
+	}
+	c.newer, c.named = true, named
+}
+
+// verify checks the signature with c.key.
+func (c *checked) verify() error {
+	if c.rec != nil {
+		return c.rec.VerifySignature(c.key.Key)
+	}
+	if !c.key.Key.Verify(c.e.Envelope.PAE(), c.e.Envelope.Signature) {
+		return errors.New("the signature of a record of a newer version does not verify with the key that it names")
+	}
+	return nil
+}
+
 func (a *Audit) inOrder(c *checked) {
 	index := a.report.Entries
 	a.report.Entries++
+	if !a.forgot {
+		a.report.ComparedTo = a.report.Entries
+	}
 	switch {
-	case errors.Is(c.err, entry.ErrVersion) && index > 0:
-		a.report.NotJudged++
+	case c.newer && index > 0:
+		a.notJudged(c, index)
 	case c.err != nil:
 		a.fault(index, BrokenEntry, c.err.Error())
 	default:
@@ -166,7 +209,23 @@ func (a *Audit) thin() {
 	a.prefixes, a.stride = kept, 2*a.stride
 }
 
-func (a *Audit) judge(c *checked, index int64) {
+// notJudged counts an entry of a newer version, and checks what of it this
+// version can read. A key that is not known here is no fault: a newer version
+// may have bound it in an entry that could not be judged either. The record's
+// own rules, and whether the key may speak for the author, stay open.
+func (a *Audit) notJudged(c *checked, index int64) {
+	a.report.NotJudged++
+	if c.e == nil {
+		return
+	}
+	a.stamped(c, index)
+	if c.key = a.registry.Key(c.named, index); c.key != nil {
+		a.keyEntry(c, index)
+	}
+}
+
+// stamped checks what the stamp of every entry of this layout says.
+func (a *Audit) stamped(c *checked, index int64) {
 	s := &c.e.Stamp
 	if index == 0 {
 		a.report.FirstTime = s.LogTime
@@ -177,13 +236,13 @@ func (a *Audit) judge(c *checked, index int64) {
 	a.logTime = max(a.logTime, s.LogTime)
 	a.report.LastTime = a.logTime
 
-	if a.report.IDsChecked < MaxIDs && a.report.IDsChecked+a.report.NotJudged == index {
-		short := [16]byte(c.rec.ID[:16])
-		if _, twice := a.ids[short]; twice {
-			a.fault(index, RecordTwice, "record "+c.rec.ID.String()+" stands in the log before")
-		}
+	short := [16]byte(c.id[:16])
+	if _, twice := a.ids[short]; twice {
+		a.fault(index, RecordTwice, "record "+c.id.String()+" stands in the log before")
+	} else if len(a.ids) < a.maxIDs {
 		a.ids[short] = struct{}{}
-		a.report.IDsChecked++
+	} else {
+		a.forgot = true
 	}
 
 	count, root := a.registry.Stamp(index)
@@ -191,15 +250,30 @@ func (a *Audit) judge(c *checked, index int64) {
 		a.fault(index, BrokenStamp, fmt.Sprintf("stamped with %d registry entries and root %s, the log has %d and %s",
 			s.RegistryCount, s.RegistryRoot, count, root))
 	}
+}
+
+func (a *Audit) keyEntry(c *checked, index int64) {
+	if s := &c.e.Stamp; s.KeyEntry != c.key.Index {
+		a.fault(index, BrokenStamp, fmt.Sprintf("stamped with key entry %d, but entry %d binds the key", s.KeyEntry, c.key.Index))
+	}
+}
+
+func (a *Audit) judge(c *checked, index int64) {
+	a.stamped(c, index)
+	// This version's ledger checks no token and knows no grant, so it stamps
+	// neither. Until the audit derives such a claim again from the log, one
+	// that it cannot check is not let through: a host could make it up.
+	if s := &c.e.Stamp; s.Assurance != 0 || s.User != "" || s.KeySetEntry != -1 || len(s.Uses) != 0 {
+		a.fault(index, BrokenStamp, fmt.Sprintf("stamped with assurance %d of a user's word and %d uses of grants and approvals, which nothing in the log shows",
+			s.Assurance, len(s.Uses)))
+	}
 	key, err := a.registry.Bound(c.rec, index)
 	if err != nil {
 		a.fault(index, KeyNotBound, err.Error())
 		return
 	}
 	c.key = key
-	if s.KeyEntry != key.Index {
-		a.fault(index, BrokenStamp, fmt.Sprintf("stamped with key entry %d, but entry %d binds the key", s.KeyEntry, key.Index))
-	}
+	a.keyEntry(c, index)
 	if registry.Concerns(c.rec) {
 		// A registry entry counts only if its signature holds.
 		if err := c.rec.VerifySignature(key.Key); err != nil {

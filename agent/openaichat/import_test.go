@@ -228,7 +228,7 @@ func TestRealConversations(t *testing.T) {
 		for _, e := range got.Entries {
 			entries = append(entries, chain.Entry{Index: e.Index, LogTime: e.Stamp.LogTime, Record: e.Record})
 		}
-		ch := chain.Build(entries, ledger.DefaultPolicy())
+		ch := chain.Build(entries, nil, ledger.DefaultPolicy())
 		if got.Cut || len(ch.Nodes) != len(steps) || len(ch.Roots) != 1 || len(ch.Missing) != 0 {
 			t.Errorf("line %d: a chain of %d records with %d roots, %d missing; want %d, 1, 0", c.Line, len(ch.Nodes), len(ch.Roots), len(ch.Missing), len(steps))
 		}

@@ -239,7 +239,7 @@ func (v *logVerifier) report(problems []string) error {
 		if err := enc.Encode(map[string]any{
 			"genuine": code == 0, "anchored": v.anchored, "origin": v.key.Origin(), "log_key": v.key.String(),
 			"entries": rep.Entries, "registry_entries": rep.RegistryEntries, "not_judged": rep.NotJudged,
-			"ids_checked": rep.IDsChecked, "size": v.checkpoint.Size, "root": v.checkpoint.Root.String(),
+			"compared_to": rep.ComparedTo, "size": v.checkpoint.Size, "root": v.checkpoint.Root.String(),
 			"first_time": logTime(rep.FirstTime), "last_time": logTime(rep.LastTime), "problems": problems,
 			"not_proven": notProven(rep),
 		}); err != nil {
@@ -288,10 +288,10 @@ func notProven(rep verifier.Report) []string {
 		"that no other history was shown to somebody else",
 	}
 	if rep.NotJudged > 0 {
-		out = append(out, fmt.Sprintf("%d entries of a newer layout, of which only the hash was checked", rep.NotJudged))
+		out = append(out, fmt.Sprintf("%d entries of a newer version, of which the hash was checked, and not what they say", rep.NotJudged))
 	}
-	if rep.IDsChecked < rep.Entries-rep.NotJudged {
-		out = append(out, fmt.Sprintf("that no record after entry %d stands there twice", rep.IDsChecked-1))
+	if rep.ComparedTo < rep.Entries {
+		out = append(out, fmt.Sprintf("that no record after entry %d stands there twice", rep.ComparedTo-1))
 	}
 	return out
 }

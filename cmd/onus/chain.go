@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,55 +67,101 @@ func printChain(w io.Writer, resp *onusv1.GetChainResponse) error {
 			texts[sum] = data
 		}
 	}
-	c := chain.Build(entries, resp.GetPolicy())
-	fmt.Fprintf(w, "%d records as of %d entries\n", len(c.Nodes), resp.GetSize())
-	for _, root := range c.Roots {
-		printNode(w, root, "", "", texts)
-	}
-	if len(c.Missing) > 0 {
-		fmt.Fprintln(w, "\nNamed, but not in the log:")
-		for _, m := range c.Missing {
-			as := "a cause"
-			if m.AsParent {
-				as = "the parent"
-			}
-			fmt.Fprintf(w, "  %s, %s of entry %d\n", m.ID, as, m.By.Index)
+	elsewhere := map[record.ID]int64{}
+	for _, e := range resp.GetElsewhere() {
+		id, err := record.ParseID(e.GetId())
+		if err != nil {
+			return fmt.Errorf("what the server says is elsewhere: %w", err)
 		}
+		elsewhere[id] = e.GetIndex()
 	}
+	c := chain.Build(entries, elsewhere, resp.GetPolicy())
+	fmt.Fprintf(w, "%d records as of %d entries\n", len(c.Nodes), resp.GetSize())
+	p := newChainPrinter(w, c, texts)
+	for _, root := range c.Roots {
+		p.node(root, "", "")
+	}
+	printReferences(w, "Named, but not in the log:", c.Missing)
+	printReferences(w, "Named, and in the log outside what is shown:", c.Elsewhere)
 	if resp.GetCut() {
 		fmt.Fprintf(w, "\nThe chain goes on: this shows %d records, --limit shows more.\n", len(c.Nodes))
 	}
 	return nil
 }
 
-// printNode draws a record and what came of it. lead stands before its own
-// line, rest before the lines below.
-func printNode(w io.Writer, n *chain.Node, lead, rest string, t textOf) {
-	m := n.Record.Msg
-	fmt.Fprintf(w, "%s#%d %s  %s  by %s, %s\n", lead, n.Index, kind(m), describe(m, t, 100), author(m),
-		time.UnixMilli(n.LogTime).UTC().Format("15:04:05.000Z"))
-	below := rest
-	if len(n.Children) > 0 {
-		below += "│"
+func printReferences(w io.Writer, title string, refs []chain.Reference) {
+	if len(refs) == 0 {
+		return
 	}
-	for _, f := range n.Findings {
-		if f.Severity == chain.Info {
-			continue
+	fmt.Fprintf(w, "\n%s\n", title)
+	for _, r := range refs {
+		as, at := "a cause", ""
+		if r.AsParent {
+			as = "the parent"
 		}
-		fmt.Fprintf(w, "%s   ! %s: %s\n", below, f.Code, f.Text)
+		if r.Index >= 0 {
+			at = fmt.Sprintf("#%d ", r.Index)
+		}
+		fmt.Fprintf(w, "  %s%s, %s of #%d\n", at, r.ID, as, r.By.Index)
+	}
+}
+
+// chainPrinter draws a chain as a tree.
+type chainPrinter struct {
+	w     io.Writer
+	texts textOf
+	// everywhere are findings that nearly every record has: they are said
+	// once, above the tree.
+	everywhere map[string]bool
+}
+
+func newChainPrinter(w io.Writer, c *chain.Chain, t textOf) *chainPrinter {
+	p := &chainPrinter{w: w, texts: t, everywhere: map[string]bool{}}
+	count := map[string]int{}
+	for _, n := range c.Nodes {
+		for _, f := range n.Findings {
+			count[f.Code]++
+		}
+	}
+	for code, n := range count {
+		p.everywhere[code] = n > 5 && 2*n > len(c.Nodes)
+	}
+	for _, code := range slices.Sorted(maps.Keys(p.everywhere)) {
+		if p.everywhere[code] {
+			fmt.Fprintf(w, "! %s: %d of the %d records; onus get ID tells more\n", code, count[code], len(c.Nodes))
+		}
+	}
+	return p
+}
+
+// node draws a record and what came of it. lead stands before its own line,
+// rest before the lines below. What goes on with the story stays in its
+// column; actions, and all but the last child, branch off.
+func (p *chainPrinter) node(n *chain.Node, lead, rest string) {
+	m := n.Record.Msg
+	fmt.Fprintf(p.w, "%s#%d %s  %s  by %s, %s\n", lead, n.Index, kind(m), describe(m, p.texts, 100), author(m),
+		time.UnixMilli(n.LogTime).UTC().Format("15:04:05.000Z"))
+	for _, f := range n.Findings {
+		if f.Severity != chain.Info && !p.everywhere[f.Code] {
+			fmt.Fprintf(p.w, "%s     ! %s: %s\n", rest, f.Code, f.Text)
+		}
 	}
 	if len(n.Causes) > 0 {
 		var cs []string
 		for _, c := range n.Causes {
 			cs = append(cs, fmt.Sprintf("#%d", c.Index))
 		}
-		fmt.Fprintf(w, "%s   because of %s\n", below, strings.Join(cs, ", "))
+		fmt.Fprintf(p.w, "%s     because of %s\n", rest, strings.Join(cs, ", "))
 	}
 	for i, c := range n.Children {
-		if i < len(n.Children)-1 {
-			printNode(w, c, rest+"├─ ", rest+"│  ", t)
-		} else {
-			printNode(w, c, rest+"└─ ", rest+"   ", t)
+		last := i == len(n.Children)-1
+		switch {
+		case last && (i == 0 || c.Record.Msg.GetStages().GetAction() == nil):
+			p.node(c, rest, rest)
+		case last:
+			p.node(c, rest+"└─ ", rest+"   ")
+		default:
+			p.node(c, rest+"├─ ", rest+"│  ")
 		}
 	}
 }

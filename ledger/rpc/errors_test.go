@@ -57,7 +57,7 @@ func TestRefusals(t *testing.T) {
 		{"another keyid", edited(func(e *onusv1.Envelope) { e.Signatures[0].Keyid = "x" }), nil, connect.CodeInvalidArgument, "INVALID_FIELD", "envelope.signatures[0].keyid"},
 		{"changed payload", edited(func(e *onusv1.Envelope) {
 			e.Payload = bytes.Replace(e.Payload, []byte("pod-1"), []byte("pod-2"), 1)
-		}), nil, connect.CodeUnauthenticated, "BAD_SIGNATURE", "signatures[0].sig"},
+		}), nil, connect.CodeUnauthenticated, "BAD_SIGNATURE", "envelope.signatures[0].sig"},
 		{"not protobuf", edited(func(e *onusv1.Envelope) { e.Payload = []byte("hello") }), nil, connect.CodeInvalidArgument, "MALFORMED", "session"},
 		{"unknown field", edited(func(e *onusv1.Envelope) { e.Payload = append(e.Payload, 0xa0, 0x3f, 0) }), nil, connect.CodeInvalidArgument, "UNKNOWN_FIELD", "record"},
 		{"field twice", edited(func(e *onusv1.Envelope) { e.Payload = append(e.Payload, 0x0a, 0) }), nil, connect.CodeInvalidArgument, "DUPLICATE_FIELD", "origin"},

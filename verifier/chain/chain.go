@@ -13,13 +13,16 @@
 package chain
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier/record"
+	"google.golang.org/protobuf/types/known/durationpb"
 )
 
 // Entry is one entry of the log, as a chain needs it.
@@ -37,10 +40,12 @@ type Chain struct {
 	Roots []*Node
 	// Nodes are all records in log order.
 	Nodes []*Node
-	// Missing are the ids that a record names as its parent or a cause and
-	// that are not among the entries, in log order of the first that names
-	// each.
-	Missing []Missing
+	// Missing are the records that these name as parent or cause and that
+	// nobody has, in log order of the first that names each.
+	Missing []Reference
+	// Elsewhere are those that the log has outside these entries, in the same
+	// order.
+	Elsewhere []Reference
 }
 
 // Node is one record in its chain.
@@ -54,12 +59,14 @@ type Node struct {
 	Findings        []Finding
 }
 
-// Missing is a record that is named and not there.
-type Missing struct {
+// Reference is a record that is named and not among the entries.
+type Reference struct {
 	ID record.ID
 	// By is the first record that names it; AsParent says how.
 	By       *Node
 	AsParent bool
+	// Index is where the log has it; -1 if it is missing.
+	Index int64
 }
 
 // Finding is one thing to know about a record.
@@ -85,10 +92,18 @@ const (
 // Build makes the chain of the entries. Findings are those that an entry
 // alone decides, and links to records that are not there: a parent or cause
 // may still come, as records can arrive out of order, so that a missing one
-// is as of these entries.
-func Build(entries []Entry, policy *onusv1.Policy) *Chain {
+// is as of these entries. Named records that elsewhere has stand in the log
+// outside the entries, at that index: its maker's word. Of a record that comes
+// more than once, the entry with the lowest index counts.
+func Build(entries []Entry, elsewhere map[record.ID]int64, policy *onusv1.Policy) *Chain {
 	c := &Chain{}
 	byID := make(map[record.ID]*Node, len(entries))
+	// Sorted before a record that comes twice is dropped, so that the lowest
+	// index stays, whatever the order given. No honest log has a record twice,
+	// nor two at one index: the rest of the order is for those.
+	entries = slices.SortedFunc(slices.Values(entries), func(a, b Entry) int {
+		return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.LogTime, b.LogTime), bytes.Compare(a.Record.ID[:], b.Record.ID[:]))
+	})
 	for _, e := range entries {
 		if byID[e.Record.ID] != nil {
 			continue
@@ -97,11 +112,10 @@ func Build(entries []Entry, policy *onusv1.Policy) *Chain {
 		byID[e.Record.ID] = n
 		c.Nodes = append(c.Nodes, n)
 	}
-	slices.SortFunc(c.Nodes, func(a, b *Node) int { return cmp.Compare(a.Index, b.Index) })
-	missing := map[record.ID]bool{}
+	l := linker{chain: c, byID: byID, elsewhere: elsewhere, named: map[record.ID]bool{}}
 	for _, n := range c.Nodes {
 		n.Findings = entryFindings(n, policy)
-		c.link(n, byID, missing)
+		l.link(n)
 		if n.Parent == nil {
 			c.Roots = append(c.Roots, n)
 		}
@@ -109,33 +123,34 @@ func Build(entries []Entry, policy *onusv1.Policy) *Chain {
 	return c
 }
 
-// link joins n to the records that it names.
-func (c *Chain) link(n *Node, byID map[record.ID]*Node, missing map[record.ID]bool) {
-	absent := func(id record.ID, asParent bool) {
-		if !missing[id] {
-			missing[id] = true
-			c.Missing = append(c.Missing, Missing{ID: id, By: n, AsParent: asParent})
-		}
-	}
+// linker joins records to those that they name.
+type linker struct {
+	chain     *Chain
+	byID      map[record.ID]*Node
+	elsewhere map[record.ID]int64
+	named     map[record.ID]bool // that are not among the entries
+}
+
+func (l *linker) link(n *Node) {
 	if s := n.Record.Msg.GetParent(); s != "" {
 		id := mustID(s)
-		if p := byID[id]; p != nil {
+		if p := l.byID[id]; p != nil {
 			n.Parent = p
 			p.Children = append(p.Children, n)
-		} else {
-			absent(id, true)
+		} else if !l.outside(n, id, true) {
 			n.find("PARENT_NOT_IN_LOG", High, "names %s as its parent, which is not in the log", short(id))
 		}
 	}
 	for _, s := range n.Record.Msg.GetCauses() {
 		id := mustID(s)
-		p := byID[id]
-		switch {
-		case p == nil:
-			absent(id, false)
-			n.find("CAUSE_NOT_IN_LOG", Warn, "names %s as a cause, which is not in the log", short(id))
+		p := l.byID[id]
+		if p == nil {
+			if !l.outside(n, id, false) {
+				n.find("CAUSE_NOT_IN_LOG", Warn, "names %s as a cause, which is not in the log", short(id))
+			}
 			continue
-		case p.Index > n.Index:
+		}
+		if p.Index > n.Index {
 			n.find("CAUSE_LOGGED_LATER", Warn, "names entry %d as a cause, which was logged after it", p.Index)
 		}
 		n.Causes = append(n.Causes, p)
@@ -143,15 +158,34 @@ func (c *Chain) link(n *Node, byID map[record.ID]*Node, missing map[record.ID]bo
 	}
 }
 
+// outside notes a record that is not among the entries, and reports whether
+// the log has it elsewhere.
+func (l *linker) outside(n *Node, id record.ID, asParent bool) bool {
+	index, ok := l.elsewhere[id]
+	if !ok {
+		index = -1
+	}
+	if !l.named[id] {
+		l.named[id] = true
+		ref := Reference{ID: id, By: n, AsParent: asParent, Index: index}
+		if ok {
+			l.chain.Elsewhere = append(l.chain.Elsewhere, ref)
+		} else {
+			l.chain.Missing = append(l.chain.Missing, ref)
+		}
+	}
+	return ok
+}
+
 // entryFindings are those that need nothing but the entry.
 func entryFindings(n *Node, policy *onusv1.Policy) []Finding {
 	m := n.Record.Msg
 	claimed, logged := m.GetClaimedTime().AsTime(), time.UnixMilli(n.LogTime).UTC()
-	switch late := logged.Sub(claimed); {
-	case -late > policy.GetClockSkew().AsDuration():
-		n.find("CLOCK_SKEW", Warn, "claims %s, %v later than its log time %s", stamp(claimed), (-late).Round(time.Second), stamp(logged))
-	case late > policy.GetLateAfter().AsDuration():
-		n.find("LATE_RECORDED", Warn, "claims %s, but was logged at %s, %v later; nothing proves the earlier time", stamp(claimed), stamp(logged), late.Round(time.Second))
+	switch {
+	case claimed.After(later(logged, policy.GetClockSkew())):
+		n.find("CLOCK_SKEW", Warn, "claims %s, %s later than its log time %s", stamp(claimed), apart(logged, claimed), stamp(logged))
+	case logged.After(later(claimed, policy.GetLateAfter())):
+		n.find("LATE_RECORDED", Warn, "claims %s, but was logged at %s, %s later; nothing proves the earlier time", stamp(claimed), stamp(logged), apart(claimed, logged))
 	}
 	if m.GetCapture() != onusv1.Capture_CAPTURE_SELF {
 		n.find("NOT_SELF_RECORDED", Info, "was not recorded by the agent itself (%s): its author is asserted", CaptureWord(m.GetCapture()))
@@ -160,6 +194,22 @@ func entryFindings(n *Node, policy *onusv1.Policy) []Finding {
 		n.find("LOSS_DECLARED", Warn, "says that the records %d to %d of this instance are lost", l.GetFirstSequence(), l.GetLastSequence())
 	}
 	return n.Findings
+}
+
+// later returns t + d. Times are compared, never their distance: a
+// time.Duration ends at 292 years, a claimed time at the year 9999, and a
+// distance that was cut off would hide the largest differences.
+func later(t time.Time, d *durationpb.Duration) time.Time {
+	return time.Unix(t.Unix()+d.GetSeconds(), int64(t.Nanosecond())+int64(d.GetNanos()))
+}
+
+// apart words how much b is after a, for people.
+func apart(a, b time.Time) string {
+	d := b.Sub(a)
+	if d == math.MaxInt64 { // Sub's answer to all that does not fit
+		return "more than 292 years"
+	}
+	return d.Round(time.Second).String()
 }
 
 func (n *Node) find(code string, s Severity, format string, args ...any) {

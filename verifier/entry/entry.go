@@ -14,9 +14,10 @@
 //	              key; for entry 0, which binds its own signer, 0
 //	    57     1  assurance of the user's word that the ledger checked at
 //	              admission: 0 asserted, 1 token, 2 authority, 3 user's key
-//	    58     8  key set entry: index of the key set it was checked with, or
-//	              none
-//	    66     1  u, length of the user's pseudonym that was checked
+//	    58     8  key set entry: index of the key set it was checked with; none
+//	              exactly when the assurance is 0
+//	    66     1  u, length of the user's pseudonym that was checked; 0 exactly
+//	              when the assurance is 0
 //	    67     u  the pseudonym
 //	           1  n, number of use stamps, at most 32
 //	              n use stamps, each one of:
@@ -67,9 +68,15 @@ const (
 	fixedStamp = 67
 )
 
-// ErrVersion is wrapped by the error for an entry of a newer layout: its hash
-// can be checked, its content not judged.
-var ErrVersion = errors.New("entry has a layout version that is not known here")
+// Errors for entries of a newer format: their hash can be checked, their
+// content not judged. They are wrapped.
+var (
+	// ErrVersion is for a layout that is not known here.
+	ErrVersion = errors.New("entry has a layout version that is not known here")
+	// ErrPayloadType is for an entry of this layout, in order otherwise, whose
+	// envelope has a payload type that is not known here.
+	ErrPayloadType = errors.New("entry has a payload type that is not known here")
+)
 
 // Stamp is the ledger's part of an entry.
 type Stamp struct {
@@ -81,7 +88,8 @@ type Stamp struct {
 	// KeyEntry is the index of the registry entry that binds the signing key.
 	KeyEntry int64
 	// Assurance of the user's word, 0 to 3, checked with the key set at
-	// KeySetEntry (-1: none), for User (empty: none).
+	// KeySetEntry, for User. At 0 nothing was checked: KeySetEntry is -1 and
+	// User empty; above 0 both are set.
 	Assurance   uint8
 	KeySetEntry int64
 	User        string
@@ -124,6 +132,9 @@ func (s *Stamp) Marshal() ([]byte, error) {
 	if s.User != "" && !record.IsPseudonym(s.User, record.UserPrefix) {
 		return nil, errors.New("stamp's user is not a pseudonym")
 	}
+	if why := s.halfClaim(); why != "" {
+		return nil, errors.New("stamp's " + why)
+	}
 	if len(s.Uses) > MaxUses {
 		return nil, fmt.Errorf("stamp has %d uses, at most %d are allowed", len(s.Uses), MaxUses)
 	}
@@ -160,6 +171,19 @@ func (s *Stamp) Marshal() ([]byte, error) {
 		b = append(b, u.Total...)
 	}
 	return b, nil
+}
+
+// halfClaim reports what keeps the claim about a user's word from being whole,
+// or "". A check without the user or the keys could not be done again, and a
+// user or keys without a check would read as one.
+func (s *Stamp) halfClaim() string {
+	switch claimed := s.Assurance > 0; {
+	case claimed != (s.User != ""):
+		return "user and assurance do not stand together"
+	case claimed != (s.KeySetEntry >= 0):
+		return "key set and assurance do not stand together"
+	}
+	return ""
 }
 
 // Marshal returns the entry's bytes: the leaf.
@@ -213,11 +237,11 @@ func Parse(b []byte) (*Entry, error) {
 	if len(r.b) != 0 {
 		return nil, fmt.Errorf("entry has %d bytes after its end", len(r.b))
 	}
-	if t != record.TypeProtobuf && t != record.TypeJSON {
-		return nil, fmt.Errorf("entry has payload type %d", t)
-	}
 	if len(payload) == 0 || len(payload) > record.MaxPayload || len(sig) == 0 || len(sig) > record.MaxSignature {
 		return nil, errors.New("entry has a payload or a signature of a size that is not allowed")
+	}
+	if t != record.TypeProtobuf && t != record.TypeJSON {
+		return nil, fmt.Errorf("%w: %d", ErrPayloadType, t)
 	}
 	return &Entry{Stamp: stamp, Envelope: record.Envelope{Type: t, Payload: payload, Signature: sig}}, nil
 }
@@ -241,118 +265,6 @@ func Split(b []byte) (stamp []byte, err error) {
 		return nil, r.err
 	}
 	return b[:len(b)-len(r.b)], nil
-}
-
-// reader takes fields off the front of b until one is missing or wrong.
-type reader struct {
-	b   []byte
-	err error
-}
-
-func (r *reader) stamp() Stamp {
-	var s Stamp
-	if v := r.u8(); r.err == nil && v != Version {
-		r.err = fmt.Errorf("%w: %d", ErrVersion, v)
-	}
-	s.LogTime = r.i64("log time")
-	s.RegistryCount = r.i64("registry count")
-	copy(s.RegistryRoot[:], r.take(tree.HashSize))
-	s.KeyEntry = r.i64("key entry")
-	if s.Assurance = r.u8(); s.Assurance > 3 {
-		r.fail("assurance is above 3")
-	}
-	s.KeySetEntry = r.index("key set entry")
-	s.User = string(r.take(int(r.u8())))
-	if s.User != "" && !record.IsPseudonym(s.User, record.UserPrefix) {
-		r.fail("user is not a pseudonym")
-	}
-	n := int(r.u8())
-	if n > MaxUses {
-		r.fail("too many use stamps")
-	}
-	for i := 0; i < n && r.err == nil; i++ {
-		s.Uses = append(s.Uses, r.use())
-	}
-	return s
-}
-
-func (r *reader) use() Use {
-	var u Use
-	switch kind := r.u8(); kind {
-	case 1:
-		copy(u.ID[:], r.take(len(u.ID)))
-		u.Limit = r.u16()
-		u.Previous = r.index("previous use")
-		if u.Total = string(r.take(int(r.u8()))); !isTotal(u.Total) {
-			r.fail("total is not a decimal")
-		}
-	case 2:
-		u.Approval = true
-		copy(u.ID[:], r.take(len(u.ID)))
-		u.Previous = r.index("previous use")
-		u.Denial = r.index("denial")
-	default:
-		r.fail(fmt.Sprintf("use stamp has kind %d", kind))
-	}
-	return u
-}
-
-func (r *reader) fail(why string) {
-	if r.err == nil {
-		r.err = errors.New("entry's " + why)
-	}
-}
-
-func (r *reader) take(n int) []byte {
-	if r.err == nil && n > len(r.b) {
-		r.err = errors.New("entry ends too early")
-	}
-	if r.err != nil {
-		return nil
-	}
-	v := r.b[:n:n]
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *reader) u8() uint8 {
-	if v := r.take(1); v != nil {
-		return v[0]
-	}
-	return 0
-}
-
-func (r *reader) u16() uint16 {
-	if v := r.take(2); v != nil {
-		return binary.BigEndian.Uint16(v)
-	}
-	return 0
-}
-
-func (r *reader) u64() uint64 {
-	if v := r.take(8); v != nil {
-		return binary.BigEndian.Uint64(v)
-	}
-	return 0
-}
-
-func (r *reader) i64(what string) int64 {
-	v := r.u64()
-	if v > math.MaxInt64 {
-		r.fail(what + " is negative")
-	}
-	return int64(v)
-}
-
-func (r *reader) index(what string) int64 {
-	v := r.u64()
-	if v == none {
-		return -1
-	}
-	if v > math.MaxInt64 {
-		r.fail(what + " is negative")
-	}
-	return int64(v)
 }
 
 func appendIndex(b []byte, i int64) []byte {

@@ -92,6 +92,50 @@ func TestVersion(t *testing.T) {
 	}
 }
 
+// A payload type is told from what is broken: the rest of such an entry is in
+// order.
+func TestPayloadTypes(t *testing.T) {
+	valid := mustMarshal(t, fullEntry(t))
+	for c := range 256 {
+		b := bytes.Clone(valid)
+		b[envAt] = byte(c)
+		_, err := entry.Parse(b)
+		if known := c == 1 || c == 2; known != (err == nil) || !known && !errors.Is(err, entry.ErrPayloadType) {
+			t.Errorf("payload type %d: %v", c, err)
+		}
+		if c == 1 || c == 2 {
+			continue
+		}
+		for what, broken := range map[string][]byte{
+			"cut": b[:len(b)-1], "longer": append(bytes.Clone(b), 0),
+			"no payload":   append(bytes.Clone(b[:envAt+3+64]), 0, 0),
+			"no signature": slices.Replace(bytes.Clone(b), envAt+1, envAt+3+64, 0, 0),
+		} {
+			if _, err := entry.Parse(broken); err == nil || errors.Is(err, entry.ErrPayloadType) {
+				t.Errorf("payload type %d, %s: %v, want another error", c, what, err)
+			}
+		}
+	}
+}
+
+// Every claim about a user's word is whole: assurance, user and key set, or
+// none of them.
+func TestClaims(t *testing.T) {
+	for assurance := range uint8(5) {
+		for _, u := range []string{"", user} {
+			for _, keySet := range []int64{-1, 0, 3} {
+				e := plainEntry(t)
+				e.Stamp.Assurance, e.Stamp.User, e.Stamp.KeySetEntry = assurance, u, keySet
+				_, err := e.Marshal()
+				whole := assurance == 0 && u == "" && keySet == -1 || assurance >= 1 && assurance <= 3 && u != "" && keySet >= 0
+				if whole != (err == nil) {
+					t.Errorf("assurance %d, user %q, key set %d: %v", assurance, u, keySet, err)
+				}
+			}
+		}
+	}
+}
+
 // Offsets of fullEntry's fields, from the package comment.
 const (
 	userAt  = 67
@@ -136,6 +180,9 @@ func TestParseRefusals(t *testing.T) {
 		{"user is a session", put(userAt, "x")},
 		{"user is shorter", splice(66, 2, "\x1b")},
 		{"user of one byte", splice(66, 29, "\x01u")},
+		{"assurance 0 with a user and a key set", put(57, "\x00")},
+		{"assurance without a key set", put64(58, math.MaxUint64)},
+		{"assurance without a user", splice(66, 29, "\x00")},
 		{"33 uses", put(usesAt, "\x21")},
 		{"255 uses", put(usesAt, "\xff")},
 		{"more uses than follow", put(usesAt, "\x03")},
@@ -226,6 +273,10 @@ func TestMarshalRefusals(t *testing.T) {
 		{"key set entry -2", func(e *entry.Entry) { e.Stamp.KeySetEntry = -2 }},
 		{"assurance 4", func(e *entry.Entry) { e.Stamp.Assurance = 4 }},
 		{"user is a name", func(e *entry.Entry) { e.Stamp.User = "alice" }},
+		{"assurance without a user", func(e *entry.Entry) { e.Stamp.User = "" }},
+		{"assurance without a key set", func(e *entry.Entry) { e.Stamp.KeySetEntry = -1 }},
+		{"user without assurance", func(e *entry.Entry) { e.Stamp.Assurance, e.Stamp.KeySetEntry = 0, -1 }},
+		{"key set without assurance", func(e *entry.Entry) { e.Stamp.Assurance, e.Stamp.User = 0, "" }},
 		{"33 uses", func(e *entry.Entry) { e.Stamp.Uses = make([]entry.Use, 33) }},
 		{"total with a zero at its end", func(e *entry.Entry) { e.Stamp.Uses[0].Total = "1.50" }},
 		{"no total", func(e *entry.Entry) { e.Stamp.Uses[0].Total = "" }},

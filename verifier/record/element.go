@@ -7,53 +7,81 @@ import (
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 )
 
-func (c *checker) elements(field string, es []*onusv1.ScopeElement, wildcards bool) {
-	c.want(len(es) <= MaxElements, field, fmt.Sprintf("has %d elements, at most %d are allowed", len(es), MaxElements), "group them, or split the record")
+func (c *checker) elements(list string, es []*onusv1.ScopeElement, wildcards bool) {
+	if len(es) > MaxElements {
+		c.fail(list, fmt.Sprintf("has %d elements, at most %d are allowed", len(es), MaxElements), "group them, or split the record")
+	}
 	for i, e := range clip(es, MaxElements) {
-		c.element(fmt.Sprintf("%s[%d]", field, i), e, wildcards)
+		if err := checkElement(e, wildcards); err != nil {
+			c.fail(fmt.Sprintf("%s[%d]%s", list, i, err.Field), err.Detail, err.Next)
+		}
 	}
 }
 
-// element checks one scope element. With wildcards, "*" stands for any type,
-// action, identifier or data type, and fields may be left open; an action's
-// element has neither.
 func (c *checker) element(field string, e *onusv1.ScopeElement, wildcards bool) {
+	if err := checkElement(e, wildcards); err != nil {
+		c.fail(field+err.Field, err.Detail, err.Next)
+	}
+}
+
+// checkElement checks one scope element; the error's field is what comes after
+// the element's own. With wildcards, "*" stands for any type, action,
+// identifier or data type, and fields may be left open; an action's element
+// has neither. A location covers by prefix and has no wildcard in either.
+func checkElement(e *onusv1.ScopeElement, wildcards bool) *Error {
 	if e == nil {
-		return
+		return nil
 	}
-	word := func(name, s string, n int, chars string, required bool) {
-		if s == "*" {
-			c.want(wildcards, field+"."+name, `is "*", but an action is one thing`, "name what was done")
-			return
-		}
-		c.want(s != "" || !required, field+"."+name, "is missing", "set it")
-		c.want(s == "" || isName(s, n, chars), field+"."+name, fmt.Sprintf("has more than %d bytes or characters other than A-Z a-z 0-9 . _ : / -", n), "use a short technical name")
-	}
-	word("type", e.GetType(), 128, alnum+"._:/-", true)
-	word("action", e.GetAction(), 64, alnum+"._/-", true)
+	c := &checker{}
+	c.word(".type", e.GetType(), 128, alnum+"._:/-", wildcards)
+	c.word(".action", e.GetAction(), 64, alnum+"._/-", wildcards)
 	if s := e.GetLocation(); s != "" {
 		if why := checkLocation(s); why != "" {
-			c.fail(field+".location", why, "use a URL or URN such as https://erp.example.com/orders")
+			c.fail(".location", why, "use a URL or URN such as https://erp.example.com/orders")
 		}
 	}
 	if s := e.GetIdentifier(); s == "*" {
-		c.want(wildcards, field+".identifier", `is "*", but an action is one thing`, "name what was touched")
+		c.want(wildcards, ".identifier", `is "*", but an action is one thing`, "name what was touched")
 	} else {
-		c.foreignID(field+".identifier", s)
+		c.foreignID(".identifier", s)
 	}
-	c.want(len(e.GetDatatypes()) <= 32, field+".datatypes", "has more than 32 entries", "use broader classes of data")
+	c.want(len(e.GetDatatypes()) <= 32, ".datatypes", "has more than 32 entries", "use broader classes of data")
 	for i, s := range clip(e.GetDatatypes(), 32) {
-		f := fmt.Sprintf("%s.datatypes[%d]", field, i)
-		c.want(s != "", f, "is empty", "leave it out")
-		c.want(s != "*" || wildcards, f, `is "*", but an action touches known data`, "name the class of data")
-		c.want(len(s) <= 128 && !hasControl(s), f, "has more than 128 bytes or control characters", "use a short name")
-		c.want(!slices.Contains(e.GetDatatypes()[:i], s), f, "stands there twice", "name each class once")
+		if why, next := checkDatatype(s, e.GetDatatypes()[:i], wildcards); why != "" {
+			c.fail(fmt.Sprintf(".datatypes[%d]", i), why, next)
+		}
 	}
-	c.want(e.GetAmount() == "" || isDecimal(e.GetAmount()), field+".amount", "is not a decimal without sign and exponent", `write it as "48000.00"`)
-	c.want((e.GetAmount() == "") == (e.GetUnit() == ""), field+".unit", "and amount do not stand together", "set both or neither")
-	c.want(e.GetUnit() == "" || isName(e.GetUnit(), 32, alnum+"._/%-"), field+".unit", "has more than 32 bytes or characters other than A-Z a-z 0-9 . _ / % -", `use a code such as "EUR"`)
-	c.want(e.GetQuantity() == "" || isDecimal(e.GetQuantity()) && !isZeroDecimal(e.GetQuantity()), field+".quantity", "is not a decimal above 0", "leave it out, or say how many")
-	c.pseudonym(field+".recipient", e.GetRecipient(), UserPrefix, SubjectPrefix)
+	c.want(e.GetAmount() == "" || isDecimal(e.GetAmount()), ".amount", "is not a decimal without sign and exponent", `write it as "48000.00"`)
+	c.want((e.GetAmount() == "") == (e.GetUnit() == ""), ".unit", "and amount do not stand together", "set both or neither")
+	c.want(e.GetUnit() == "" || isName(e.GetUnit(), 32, alnum+"._/%-"), ".unit", "has more than 32 bytes or characters other than A-Z a-z 0-9 . _ / % -", `use a code such as "EUR"`)
+	c.want(e.GetQuantity() == "" || isDecimal(e.GetQuantity()) && !isZeroDecimal(e.GetQuantity()), ".quantity", "is not a decimal above 0", "leave it out, or say how many")
+	c.pseudonym(".recipient", e.GetRecipient(), UserPrefix, SubjectPrefix)
+	return c.err
+}
+
+func (c *checker) word(field, s string, n int, chars string, wildcards bool) {
+	switch {
+	case s == "*":
+		c.want(wildcards, field, `is "*", but an action is one thing`, "name what was done")
+	case s == "":
+		c.fail(field, "is missing", "set it")
+	case !isName(s, n, chars):
+		c.fail(field, fmt.Sprintf("has more than %d bytes or characters other than A-Z a-z 0-9 . _ : / -", n), "use a short technical name")
+	}
+}
+
+func checkDatatype(s string, before []string, wildcards bool) (why, next string) {
+	switch {
+	case s == "":
+		return "is empty", "leave it out"
+	case s == "*" && !wildcards:
+		return `is "*", but an action touches known data`, "name the class of data"
+	case !isDatatype(s):
+		return "has more than 128 bytes, or is not words of printable ASCII with one space between two", "use a short name"
+	case slices.Contains(before, s):
+		return "stands there twice", "name each class once"
+	}
+	return "", ""
 }
 
 // Operation names what an element does, "type:action", the way listings

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"strings"
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 )
@@ -25,12 +26,11 @@ func ParseID(s string) (ID, error) {
 		return ID{}, fmt.Errorf("a record id has %d characters, this has %d", 2*len(id), len(s))
 	}
 	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return ID{}, fmt.Errorf("a record id is lower-case hexadecimal, character %d is %q", i, c)
+		n := strings.IndexByte("0123456789abcdef", s[i])
+		if n < 0 {
+			return ID{}, fmt.Errorf("a record id is lower-case hexadecimal, character %d is %q", i, s[i])
 		}
-	}
-	if _, err := hex.Decode(id[:], []byte(s)); err != nil {
-		return ID{}, err
+		id[i/2] = id[i/2]<<4 | byte(n)
 	}
 	if id.IsZero() {
 		return ID{}, fmt.Errorf("a record id is not all zeros")

@@ -66,6 +66,8 @@ func TestAuthorRefusals(t *testing.T) {
 		{"agent without instance", "author.instance", func(m *onusv1.Record) { m.Author.Instance = "" }},
 		{"instance with a slash", "author.instance", func(m *onusv1.Record) { m.Author.Instance = "pod/7" }},
 		{"instance too long", "author.instance", func(m *onusv1.Record) { m.Author.Instance = strings.Repeat("i", 65) }},
+		{"instance is a dot", "author.instance", func(m *onusv1.Record) { m.Author.Instance = "." }},
+		{"instance is two dots", "author.instance", func(m *onusv1.Record) { m.Author.Instance = ".." }},
 		{"agent without operator", "author.operator", func(m *onusv1.Record) { m.Author.Operator = "" }},
 		{"operator in upper case", "author.operator", func(m *onusv1.Record) { m.Author.Operator = "Acme" }},
 		{"operator too long", "author.operator", func(m *onusv1.Record) { m.Author.Operator = strings.Repeat("o", 65) }},
@@ -75,6 +77,14 @@ func TestAuthorRefusals(t *testing.T) {
 		{"key id too long", "author.key_id", func(m *onusv1.Record) { m.Author.KeyId += "A" }},
 		{"key id with padding", "author.key_id", func(m *onusv1.Record) { m.Author.KeyId = keyID[:42] + "=" }},
 		{"key id in plain base64", "author.key_id", func(m *onusv1.Record) { m.Author.KeyId = keyID[:42] + "/" }},
+	})
+	for _, s := range []string{"/", "/it", "it/", "acme//it", ".", "..", "./it", "acme/..", "acme/./it", "../../etc"} {
+		set := func(m *onusv1.Record) { m.Author.Operator = s }
+		testRefusals(t, decision, []refusal{{"agent's operator " + s, "author.operator", set}})
+		testRefusals(t, trigger, []refusal{{"operator " + s, "author.operator", set}})
+	}
+	testAccepted(t, decision, []acceptance{
+		{"dots in names", func(m *onusv1.Record) { m.Author.Operator, m.Author.Instance = "acme.it/.../a..b", "..." }},
 	})
 	testRefusals(t, trigger, []refusal{
 		{"instance of an operator", "author.instance", func(m *onusv1.Record) { m.Author.Instance = "pod-7" }},

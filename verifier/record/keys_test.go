@@ -111,7 +111,7 @@ func TestWrongSignatures(t *testing.T) {
 				"payload type":               func(e *record.Envelope) { e.Type = record.TypeJSON },
 			} {
 				t.Run(what, func(t *testing.T) {
-					wantRefusal(t, verify(change), record.ReasonBadSignature, "signatures[0].sig")
+					wantRefusal(t, verify(change), record.ReasonBadSignature, "envelope.signatures[0].sig")
 				})
 			}
 		})
@@ -139,7 +139,7 @@ func TestWrongKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantRefusal(t, forged.VerifySignature(signerOf(t, edKey(1)).Public()), record.ReasonBadSignature, "signatures[0].sig")
+	wantRefusal(t, forged.VerifySignature(signerOf(t, edKey(1)).Public()), record.ReasonBadSignature, "envelope.signatures[0].sig")
 }
 
 func TestSignNeedsAnAuthor(t *testing.T) {
@@ -199,7 +199,8 @@ func TestKeysThatAreRefused(t *testing.T) {
 		"private key":            edKey(1),
 		"bytes":                  []byte("key"),
 		"nil":                    nil,
-		"off the curve":          &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)}, //nolint:staticcheck // made wrong on purpose
+		//lint:ignore SA1019 made wrong on purpose
+		"off the curve": &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)},
 	} {
 		if p, err := record.NewPublicKey(k); err == nil {
 			t.Errorf("%s was accepted as %s", name, p.Algorithm())
@@ -237,7 +238,7 @@ func TestKeyEncodingIsStrict(t *testing.T) {
 		Key       asn1.BitString
 	}{
 		algorithm{asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1}, asn1.ObjectIdentifier{1, 2, 840, 10045, 3, 1, 7}},
-		asn1.BitString{Bytes: elliptic.MarshalCompressed(k.Curve, k.X, k.Y), BitLength: 33 * 8}, //nolint:staticcheck // the form that is refused
+		asn1.BitString{Bytes: elliptic.MarshalCompressed(k.Curve, k.X, k.Y), BitLength: 33 * 8},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,9 +1,6 @@
 package record
 
-import (
-	"encoding/hex"
-	"strings"
-)
+import "strings"
 
 // CheckSPIFFE reports what keeps s from being the SPIFFE ID of a workload, or
 // "" if nothing does. SPIFFE-ID, section 2.
@@ -25,6 +22,9 @@ func CheckSPIFFE(s string) string {
 	}
 	if !only(td, "abcdefghijklmnopqrstuvwxyz0123456789.-_") {
 		return "has a trust domain with characters other than a-z 0-9 . - _"
+	}
+	if only(td, ".") {
+		return "has a trust domain of dots alone"
 	}
 	if path == "" {
 		return "has no path"
@@ -87,6 +87,25 @@ const (
 	adminChars    = "abcdefghijklmnopqrstuvwxyz0123456789._-"
 )
 
+// isOperatorID reports whether s is the id of an operator: a path of names.
+// Ids become parts of URLs and files, so no segment is relative.
+func isOperatorID(s string) bool {
+	if !isName(s, 64, operatorChars) {
+		return false
+	}
+	for seg := range strings.SplitSeq(s, "/") {
+		if seg == "" || seg == "." || seg == ".." {
+			return false
+		}
+	}
+	return true
+}
+
+// isInstance reports whether s is the name of an instance.
+func isInstance(s string) bool {
+	return isName(s, 64, instanceChars) && s != "." && s != ".."
+}
+
 func only(s, chars string) bool {
 	for i := range len(s) {
 		if strings.IndexByte(chars, s[i]) < 0 {
@@ -104,54 +123,6 @@ func printable(s string) bool {
 		}
 	}
 	return true
-}
-
-// checkLocation reports what keeps s from being a location, or "". A grant's
-// location covers by path-segment prefix, so a path has one spelling only:
-// no relative or empty segments, nothing hidden by percent-encoding.
-func checkLocation(s string) string {
-	if len(s) > 1024 || !printable(s) {
-		return "has more than 1,024 bytes, a space or a character that is not printable ASCII"
-	}
-	scheme, rest, ok := strings.Cut(s, ":")
-	if !ok || !isName(scheme, 64, "abcdefghijklmnopqrstuvwxyz0123456789+.-") || rest == "" {
-		return "is not a URL or URN with a lower-case scheme"
-	}
-	if strings.ContainsAny(s, "#?\\") {
-		return "has a fragment, a query or a backslash"
-	}
-	low := strings.ToLower(rest)
-	for _, enc := range []string{"%2e", "%2f", "%5c", "%00"} {
-		if strings.Contains(low, enc) {
-			return "hides " + enc + " in percent-encoding"
-		}
-	}
-	for i := 0; i < len(rest); i++ {
-		if rest[i] != '%' {
-			continue
-		}
-		b, err := hex.DecodeString(rest[i+1 : min(i+3, len(rest))])
-		if err != nil || len(b) != 1 || strings.IndexByte(alnum+"-._~", b[0]) >= 0 {
-			return "has percent-encoding that is broken or not needed"
-		}
-	}
-	path := rest
-	authority, hasAuthority := strings.CutPrefix(rest, "//")
-	if hasAuthority {
-		authority, path, _ = strings.Cut(authority, "/")
-	} else {
-		path = strings.TrimPrefix(path, "/")
-	}
-	if hasAuthority && ((authority == "" && scheme != "file") || strings.Contains(authority, "@") || authority != strings.ToLower(authority)) {
-		return "has no host, a user name, or a host with upper-case letters"
-	}
-	segs := strings.Split(path, "/")
-	for i, seg := range segs {
-		if seg == "." || seg == ".." || (seg == "" && i < len(segs)-1) {
-			return "has a relative or empty path segment"
-		}
-	}
-	return ""
 }
 
 // isDecimal reports whether s is a decimal without sign and exponent: up to

@@ -29,6 +29,8 @@ var (
 		" spiffe://example.com/planner",
 		"spiffe://",
 		"spiffe:///planner",
+		"spiffe://./planner",
+		"spiffe://.../planner",
 		"spiffe://example.com",
 		"spiffe://example.com/",
 		"spiffe://Example.com/planner",

@@ -9,8 +9,8 @@
 //     exactly the bytes that were signed. The author knows it before it
 //     submits, and a retry that is signed anew has the same id;
 //   - its form: a strict reader for binary protobuf and ProtoJSON, which
-//     refuses unknown and repeated fields, varints longer than needed and
-//     trailing bytes;
+//     refuses unknown and repeated fields, varints longer than needed, values
+//     that JSON could spell in another way, and trailing bytes;
 //   - its rules: sizes, names, links and what may stand together;
 //   - its signature: Ed25519, ECDSA P-256 and P-384, RSA-PSS.
 //
@@ -85,7 +85,7 @@ func (r *Record) VerifySignature(key *PublicKey) error {
 			Next:   "sign with the key that author.key_id names"}
 	}
 	if !key.Verify(r.Envelope.PAE(), r.Envelope.Signature) {
-		return &Error{Reason: ReasonBadSignature, Field: "signatures[0].sig",
+		return &Error{Reason: ReasonBadSignature, Field: "envelope.signatures[0].sig",
 			Detail: "does not verify over the DSSE pre-authentication encoding of the payload",
 			Next:   "sign exactly the bytes that are sent, and send exactly the bytes that were signed"}
 	}

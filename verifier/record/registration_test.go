@@ -11,6 +11,7 @@ import (
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier/record"
+	"golang.org/x/mod/sumdb/note"
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
@@ -22,6 +23,8 @@ func TestRegistrationRefusals(t *testing.T) {
 		{"of nothing", "registration", func(m *onusv1.Record) { m.GetRegistration().Subject = nil }},
 		{"no id", "registration.operator.id", func(m *onusv1.Record) { m.GetRegistration().GetOperator().Id = "" }},
 		{"id in upper case", "registration.operator.id", func(m *onusv1.Record) { m.GetRegistration().GetOperator().Id = "Acme" }},
+		{"id with an empty segment", "registration.operator.id", func(m *onusv1.Record) { m.GetRegistration().GetOperator().Id = "acme//it" }},
+		{"id with a relative segment", "registration.operator.id", func(m *onusv1.Record) { m.GetRegistration().GetOperator().Id = "acme/../it" }},
 		{"no organisation", "registration.operator.organisation", func(m *onusv1.Record) { m.GetRegistration().GetOperator().Organisation = "" }},
 		{"no unit", "registration.operator.unit", func(m *onusv1.Record) { m.GetRegistration().GetOperator().Unit = "" }},
 		{"no accountable post", "registration.operator.accountable_post", func(m *onusv1.Record) { m.GetRegistration().GetOperator().AccountablePost = "" }},
@@ -56,6 +59,7 @@ func TestRegistrationRefusals(t *testing.T) {
 		{"no operator", "registration.key.operator", func(m *onusv1.Record) { m.GetRegistration().GetKey().Operator = "" }},
 		{"agent is no SPIFFE ID", "registration.key.agent", func(m *onusv1.Record) { m.GetRegistration().GetKey().Agent = "planner" }},
 		{"instance without agent", "registration.key.instance", func(m *onusv1.Record) { m.GetRegistration().GetKey().Agent = "" }},
+		{"instance is two dots", "registration.key.instance", func(m *onusv1.Record) { m.GetRegistration().GetKey().Instance = ".." }},
 		{"instance with a slash", "registration.key.instance", func(m *onusv1.Record) { m.GetRegistration().GetKey().Instance = "a/b" }},
 	})
 	testAccepted(t, keyBinding, []acceptance{
@@ -97,6 +101,9 @@ func TestGenesisRefusals(t *testing.T) {
 		{"log key with a wrong key id", "genesis.log_key", func(m *onusv1.Record) {
 			m.GetGenesis().LogKey = strings.Replace(logVkey, "+", "+0", 1)
 		}},
+		{"log key of small order", "genesis.log_key", func(m *onusv1.Record) {
+			m.GetGenesis().LogKey = weakVkey(t)
+		}},
 		{"no administrator", "genesis.administrators", func(m *onusv1.Record) { m.GetGenesis().Administrators = nil }},
 		{"too many administrators", "genesis.administrators", func(m *onusv1.Record) { m.GetGenesis().Administrators = admins(17) }},
 		{"administrator without a name", "genesis.administrators[1].name", func(m *onusv1.Record) { m.GetGenesis().Administrators[1].Name = "" }},
@@ -134,6 +141,18 @@ func TestGenesisRefusals(t *testing.T) {
 			p.ClockSkew, p.LateAfter, p.OutcomeWindow = &durationpb.Duration{}, &durationpb.Duration{}, &durationpb.Duration{}
 		}},
 	})
+}
+
+// weakVkey is well-formed, and anybody signs for it.
+func weakVkey(t *testing.T) string {
+	t.Helper()
+	neutral := make([]byte, 32)
+	neutral[0] = 1
+	vkey, err := note.NewEd25519VerifierKey(origin, neutral)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return vkey
 }
 
 // The log key is an identity that people compare by eye: it has one spelling.

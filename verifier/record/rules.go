@@ -7,12 +7,12 @@ import (
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier/tree"
-	"google.golang.org/protobuf/types/known/durationpb"
-	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // checker keeps the first rule that is broken. Its methods name the field and
-// go on, so that the rules below read as a list.
+// go on, so that the rules below read as a list. Whatever has to be put
+// together for a refusal (a member's name, a count) is put together only then:
+// nearly all records are valid.
 type checker struct{ err *Error }
 
 func (c *checker) fail(field, detail, next string) {
@@ -66,7 +66,9 @@ func (c *checker) header(m *onusv1.Record) {
 	if why := CheckOrigin(m.GetOrigin()); why != "" {
 		c.fail("origin", why, "name the log, as its checkpoint does")
 	}
-	c.want(len(m.GetNonce()) == NonceSize, "nonce", fmt.Sprintf("has %d bytes", len(m.GetNonce())), "use 16 random bytes")
+	if n := len(m.GetNonce()); n != NonceSize {
+		c.fail("nonce", fmt.Sprintf("has %d bytes", n), "use 16 random bytes")
+	}
 	c.author(m.GetAuthor())
 	c.want(m.GetCapture() >= onusv1.Capture_CAPTURE_SELF && m.GetCapture() <= onusv1.Capture_CAPTURE_IMPORT,
 		"capture", "is missing or unknown", "say how the record came to be, such as CAPTURE_SELF")
@@ -84,12 +86,15 @@ func (c *checker) header(m *onusv1.Record) {
 	c.spiffe("parent_agent", m.GetParentAgent(), true)
 	c.want(m.GetParentAgent() == "" || m.GetParent() != "", "parent_agent", "is set without parent", "name the parent's record too")
 	c.spiffe("asks", m.GetAsks(), true)
-	c.want(len(m.GetCauses()) <= MaxCauses, "causes", fmt.Sprintf("has %d ids, at most %d are allowed", len(m.GetCauses()), MaxCauses), "name the nearest causes; theirs follow from them")
+	if n := len(m.GetCauses()); n > MaxCauses {
+		c.fail("causes", fmt.Sprintf("has %d ids, at most %d are allowed", n, MaxCauses), "name the nearest causes; theirs follow from them")
+	}
 	for i, id := range clip(m.GetCauses(), MaxCauses) {
-		f := fmt.Sprintf("causes[%d]", i)
-		c.want(id != "", f, "is empty", "leave it out")
-		c.id(f, id)
-		c.want(!slices.Contains(m.GetCauses()[:i], id), f, "stands there twice", "name each cause once")
+		if _, err := ParseID(id); err != nil {
+			c.fail(fmt.Sprintf("causes[%d]", i), "is not a record id: "+err.Error(), "use the id that the ledger or the SDK gave")
+		} else if slices.Contains(m.GetCauses()[:i], id) {
+			c.fail(fmt.Sprintf("causes[%d]", i), "stands there twice", "name each cause once")
+		}
 	}
 
 	c.pseudonym("user", m.GetUser(), UserPrefix)
@@ -97,12 +102,15 @@ func (c *checker) header(m *onusv1.Record) {
 	c.id("grant", m.GetGrant())
 	c.want(m.GetBasis() >= 0 && m.GetBasis() <= onusv1.Basis_BASIS_OWN, "basis", "is unknown", "use BASIS_DELEGATED or BASIS_OWN, or leave it out")
 	c.trace(m.GetTrace())
-	c.want(len(m.GetSubjects()) <= MaxSubjects, "subjects", fmt.Sprintf("has %d, at most %d are allowed", len(m.GetSubjects()), MaxSubjects), "split the step")
+	if n := len(m.GetSubjects()); n > MaxSubjects {
+		c.fail("subjects", fmt.Sprintf("has %d, at most %d are allowed", n, MaxSubjects), "split the step")
+	}
 	for i, s := range clip(m.GetSubjects(), MaxSubjects) {
-		f := fmt.Sprintf("subjects[%d]", i)
-		c.want(s != "", f, "is empty", "leave it out")
-		c.pseudonym(f, s, SubjectPrefix, UserPrefix)
-		c.want(!slices.Contains(m.GetSubjects()[:i], s), f, "stands there twice", "name each subject once")
+		if !IsPseudonym(s, SubjectPrefix, UserPrefix) {
+			c.fail(fmt.Sprintf("subjects[%d]", i), "is not a pseudonym", "mint one with the ledger's Mint call; names do not go into the log")
+		} else if slices.Contains(m.GetSubjects()[:i], s) {
+			c.fail(fmt.Sprintf("subjects[%d]", i), "stands there twice", "name each subject once")
+		}
 	}
 }
 
@@ -113,7 +121,7 @@ func (c *checker) author(a *onusv1.Author) {
 		c.fail("author", "is missing", next)
 	case a.GetAgent() != "":
 		c.spiffe("author.agent", a.GetAgent(), false)
-		c.want(isName(a.GetInstance(), 64, instanceChars), "author.instance", "is missing or has characters other than A-Z a-z 0-9 . _ -", "give each process a fresh name of at most 64 characters")
+		c.instance("author.instance", a.GetInstance())
 		c.operatorID("author.operator", a.GetOperator())
 		c.want(a.GetAdministrator() == "", "author.administrator", "stands beside an agent", next)
 	case a.GetAdministrator() != "":
@@ -163,9 +171,13 @@ func (c *checker) stages(d *onusv1.DecisionRecord) {
 		c.want(de.GetText() != nil || len(de.GetChosen()) > 0, "stages.decision", "says nothing", "set text or chosen")
 		c.text("stages.decision.text", de.GetText())
 		c.elements("stages.decision.chosen", de.GetChosen(), true)
-		c.want(len(de.GetAlternatives()) <= MaxAlternatives, "stages.decision.alternatives", fmt.Sprintf("has %d, at most %d are allowed", len(de.GetAlternatives()), MaxAlternatives), "name the most serious ones")
+		if n := len(de.GetAlternatives()); n > MaxAlternatives {
+			c.fail("stages.decision.alternatives", fmt.Sprintf("has %d, at most %d are allowed", n, MaxAlternatives), "name the most serious ones")
+		}
 		for i, a := range clip(de.GetAlternatives(), MaxAlternatives) {
-			c.text(fmt.Sprintf("stages.decision.alternatives[%d]", i), a)
+			if e := checkText(a); e != nil {
+				c.fail(fmt.Sprintf("stages.decision.alternatives[%d]%s", i, e.Field), e.Detail, e.Next)
+			}
 		}
 		c.text("stages.decision.rationale", de.GetRationale())
 		if s := de.GetConfidence(); s != "" {
@@ -185,9 +197,9 @@ func (c *checker) stages(d *onusv1.DecisionRecord) {
 			c.pseudonym("stages.action.token.sub", t.GetSub(), UserPrefix)
 			c.want(len(t.GetAct()) <= 8, "stages.action.token.act", "has more than 8 actors", "keep the outermost")
 			for i, s := range clip(t.GetAct(), 8) {
-				f := fmt.Sprintf("stages.action.token.act[%d]", i)
-				c.want(s != "", f, "is empty", "leave it out")
-				c.foreignID(f, s)
+				if s == "" || !isForeignID(s) {
+					c.fail(fmt.Sprintf("stages.action.token.act[%d]", i), "is empty, or "+badForeignID, "use the actor's id, or a hash of it")
+				}
 			}
 			c.foreignID("stages.action.token.azp", t.GetAzp())
 		}
@@ -227,7 +239,7 @@ func (c *checker) registration(r *onusv1.Registration) {
 		c.spiffe("registration.key.agent", k.GetAgent(), true)
 		if k.GetInstance() != "" {
 			c.want(k.GetAgent() != "", "registration.key.instance", "is set without an agent", "name the agent class too")
-			c.want(isName(k.GetInstance(), 64, instanceChars), "registration.key.instance", "has characters other than A-Z a-z 0-9 . _ - or more than 64", "use the instance's name")
+			c.instance("registration.key.instance", k.GetInstance())
 		}
 	default:
 		c.fail("registration", "is empty", "set one of operator, agent, key")
@@ -242,7 +254,9 @@ func (c *checker) genesis(m *onusv1.Record, g *onusv1.Genesis) {
 		c.want(key.Origin() == m.GetOrigin(), "genesis.log_key", "has a name that is not the origin", "name the log key after the origin")
 	}
 	n := len(g.GetAdministrators())
-	c.want(n >= 1 && n <= 16, "genesis.administrators", fmt.Sprintf("has %d entries", n), "name 1 to 16")
+	if n < 1 || n > 16 {
+		c.fail("genesis.administrators", fmt.Sprintf("has %d entries", n), "name 1 to 16")
+	}
 	for i, a := range clip(g.GetAdministrators(), 16) {
 		f := fmt.Sprintf("genesis.administrators[%d]", i)
 		c.want(isName(a.GetName(), 64, adminChars), f+".name", "is missing or has characters other than a-z 0-9 . _ -", "use at most 64 of them")
@@ -261,109 +275,8 @@ func (c *checker) genesis(m *onusv1.Record, g *onusv1.Genesis) {
 	c.duration("genesis.policy.outcome_window", p.GetOutcomeWindow())
 	c.want(len(p.GetPlainText()) <= len(TextFields()), "genesis.policy.plain_text", "has too many fields", "name each field once")
 	for i, f := range clip(p.GetPlainText(), len(TextFields())) {
-		c.want(f == "*" || slices.Contains(TextFields(), f), fmt.Sprintf("genesis.policy.plain_text[%d]", i), fmt.Sprintf("is %.80q, which is no text field", f), `name a field such as "stages.intent.text", or "*"`)
-	}
-}
-
-func (c *checker) id(field, s string) {
-	if s == "" {
-		return
-	}
-	if _, err := ParseID(s); err != nil {
-		c.fail(field, "is not a record id: "+err.Error(), "use the id that the ledger or the SDK gave")
-	}
-}
-
-func (c *checker) spiffe(field, s string, optional bool) {
-	if s == "" && optional {
-		return
-	}
-	if why := CheckSPIFFE(s); why != "" {
-		c.fail(field, "is not a SPIFFE ID: it "+why, "use a name such as spiffe://example.com/planner")
-	}
-}
-
-func (c *checker) operatorID(field, s string) {
-	c.want(isName(s, 64, operatorChars), field, "is missing or has characters other than a-z 0-9 . _ - /", "use the operator's registered id of at most 64 characters")
-}
-
-func (c *checker) pseudonym(field, s string, prefixes ...string) {
-	if s != "" && !IsPseudonym(s, prefixes...) {
-		c.fail(field, "is not a pseudonym", "mint one with the ledger's Mint call; names do not go into the log")
-	}
-}
-
-func (c *checker) key(field string, spki []byte) {
-	if _, err := ParsePublicKey(spki); err != nil {
-		c.fail(field, "is not accepted: "+err.Error(), "use DER SubjectPublicKeyInfo")
-	}
-}
-
-func (c *checker) time(field string, t *timestamppb.Timestamp) {
-	// Seconds of the year 10000 and later do not fit RFC 3339.
-	c.want(t != nil && t.CheckValid() == nil && t.GetSeconds() >= 0, field, "is missing or outside the years 1970 to 9999", "use the author's clock")
-}
-
-func (c *checker) duration(field string, d *durationpb.Duration) {
-	c.want(d != nil && d.CheckValid() == nil && d.GetSeconds() >= 0 && d.GetNanos() >= 0, field, "is missing or negative", "state it, such as 60s")
-}
-
-func (c *checker) text(field string, t *onusv1.Text) {
-	if t == nil {
-		return
-	}
-	switch f := t.GetForm().(type) {
-	case *onusv1.Text_Commitment:
-		c.want(len(f.Commitment) == CommitmentSize, field+".commitment", fmt.Sprintf("has %d bytes", len(f.Commitment)), "use SHA-256 over a 32-byte salt and the content")
-	case *onusv1.Text_Plain:
-		c.want(len(f.Plain) <= MaxPlainText, field+".plain", fmt.Sprintf("has %d bytes, at most %d are allowed", len(f.Plain), MaxPlainText), "commit to it instead")
-	default:
-		c.fail(field, "is empty", "set commitment or plain, or leave it out")
-	}
-}
-
-// label is a short text for people that is plain by nature.
-func (c *checker) label(field, s string, optional bool) {
-	c.want(s != "" || optional, field, "is missing", "set it")
-	c.want(len(s) <= 256 && !hasControl(s), field, "has more than 256 bytes or control characters", "shorten it")
-}
-
-func (c *checker) foreignID(field, s string) {
-	c.want(len(s) <= 256 && !hasControl(s), field, "has more than 256 bytes or control characters", "use the other system's id, or a hash of it")
-}
-
-func (c *checker) targetDecision(field string, d onusv1.TargetDecision) {
-	c.want(d >= 0 && d <= onusv1.TargetDecision_TARGET_DECISION_DENIED, field, "is unknown", "use TARGET_DECISION_ALLOWED or TARGET_DECISION_DENIED, or leave it out")
-}
-
-func (c *checker) trace(t *onusv1.Trace) {
-	if t == nil {
-		return
-	}
-	if s := t.GetTraceparent(); s != "" {
-		c.want(isTraceparent(s), "trace.traceparent", "is not a W3C traceparent", "write it as 00-<32 hex>-<16 hex>-<2 hex>")
-	}
-	c.foreignID("trace.a2a_context_id", t.GetA2AContextId())
-	c.foreignID("trace.a2a_task_id", t.GetA2ATaskId())
-	c.foreignID("trace.mcp_session_id", t.GetMcpSessionId())
-	c.foreignID("trace.mcp_request_id", t.GetMcpRequestId())
-}
-
-// isTraceparent: W3C Trace Context, section 3.2, version 00.
-func isTraceparent(s string) bool {
-	if len(s) != 55 || s[:3] != "00-" || s[35] != '-' || s[52] != '-' {
-		return false
-	}
-	const hexdigits = "0123456789abcdef"
-	id, span, flags := s[3:35], s[36:52], s[53:]
-	return only(id+span+flags, hexdigits) && !only(id, "0") && !only(span, "0")
-}
-
-func hasControl(s string) bool {
-	for _, r := range s {
-		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
-			return true
+		if f != "*" && !slices.Contains(TextFields(), f) {
+			c.fail(fmt.Sprintf("genesis.policy.plain_text[%d]", i), fmt.Sprintf("is %.80q, which is no text field", f), `name a field such as "stages.intent.text", or "*"`)
 		}
 	}
-	return false
 }

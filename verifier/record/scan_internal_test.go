@@ -1,7 +1,11 @@
 package record
 
 import (
+	"net/url"
+	"path"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -26,7 +30,7 @@ func FuzzScanWire(f *testing.F) {
 	f.Add([]byte{0x08, 0x01})
 	f.Add([]byte{0x20, 0x80, 0x80, 0x80, 0x80, 0x08}) // capture 2^31: as an int32 it is -2^31
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if scanWire(b, wireRecord, "record") != nil {
+		if scanWire(b, wireRecord) != nil {
 			return
 		}
 		var m onusv1.Record
@@ -43,7 +47,7 @@ func FuzzScanWire(f *testing.F) {
 		if len(own) > len(b) {
 			t.Fatalf("the message has %d bytes, its payload had %d", len(own), len(b))
 		}
-		if err := scanWire(own, wireRecord, "record"); err != nil {
+		if err := scanWire(own, wireRecord); err != nil {
 			t.Fatalf("the message's own encoding is refused: %v", err)
 		}
 	})
@@ -63,6 +67,46 @@ func FuzzMinimalVarint(f *testing.F) {
 			}
 		case wantN > 0 && wantN == protowire.SizeVarint(want):
 			t.Fatalf("minimalVarint(%x) refuses the shortest form of %d", b, want)
+		}
+	})
+}
+
+// FuzzCheckLocation: a location that is accepted has no second spelling that
+// net/url, or a reader that decodes percent-encoding, takes for the same.
+func FuzzCheckLocation(f *testing.F) {
+	for _, s := range []string{"https://erp.example.com/a%20b", "https://[2001:db8::1]:8443/x", "urn:example:a", "file:///etc", "https://127.0.0.1/x;y", "x:/a"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if checkLocation(s) != "" {
+			return
+		}
+		u, err := url.Parse(s)
+		if err != nil {
+			t.Fatalf("%q is accepted, but net/url refuses it: %v", s, err)
+		}
+		if u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.ForceQuery || u.Scheme != strings.ToLower(u.Scheme) || u.Host != strings.ToLower(u.Host) {
+			t.Fatalf("%q reads as %+v", s, u)
+		}
+		plain := u.Path
+		if u.Opaque != "" {
+			if plain, err = url.PathUnescape(u.Opaque); err != nil {
+				t.Fatalf("%q: %v", s, err)
+			}
+		}
+		if !utf8.ValidString(plain) || strings.ContainsAny(plain, "%\\*\x00") || strings.Count(plain, "/") != strings.Count(u.EscapedPath()+u.Opaque, "/") {
+			t.Fatalf("%q hides something: %q", s, plain)
+		}
+		if c := path.Clean(u.Path); u.Path != "" && c != u.Path && c+"/" != u.Path {
+			t.Fatalf("%q has a path that is not clean: %q", s, c)
+		}
+		for _, other := range []string{s + "/", strings.ToUpper(s[:1]) + s[1:], strings.Replace(s, "//", "//@", 1), s + "?", s + "#"} {
+			if other == s+"/" && (u.Path != "" || u.Opaque != "") {
+				continue // another place
+			}
+			if other != s && checkLocation(other) == "" {
+				t.Fatalf("%q and %q are both accepted", s, other)
+			}
 		}
 	})
 }

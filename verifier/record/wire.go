@@ -2,11 +2,9 @@ package record
 
 import (
 	"fmt"
-	"strings"
 	"unicode/utf8"
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -14,29 +12,18 @@ import (
 
 // decode reads a payload strictly: what it accepts has one meaning.
 func decode(t PayloadType, b []byte) (*onusv1.Record, error) {
-	msg := new(onusv1.Record)
 	if t == TypeJSON {
-		// protojson refuses unknown and repeated names, two members of one
-		// oneof, invalid UTF-8 and trailing text.
-		if err := (protojson.UnmarshalOptions{}).Unmarshal(b, msg); err != nil {
-			// Its messages vary their spaces on purpose; ours do not.
-			s := strings.ReplaceAll(strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\u00a0", " "), "proto: "), "  ", " ")
-			e := malformed("envelope.payload", "is not a ProtoJSON record: "+s)
-			switch {
-			case strings.Contains(s, "unknown field"):
-				e.Reason = ReasonUnknownField
-			case strings.Contains(s, "duplicate field"), strings.Contains(s, "already set"):
-				e.Reason = ReasonDuplicateField
-			}
-			return nil, e
-		}
-		return msg, nil
+		return decodeJSON(b)
 	}
-	if err := scanWire(b, wireRecord, "record"); err != nil {
+	if err := scanWire(b, wireRecord); err != nil {
+		if err.Field == "" {
+			err.Field = "record"
+		}
 		return nil, err
 	}
+	msg := new(onusv1.Record)
 	if err := proto.Unmarshal(b, msg); err != nil {
-		return nil, malformed("envelope.payload", "is not a protobuf record: "+strings.ReplaceAll(err.Error(), "\u00a0", " "))
+		return nil, malformed("envelope.payload", "is not a protobuf record: "+runtimeText(err))
 	}
 	return msg, nil
 }
@@ -102,58 +89,60 @@ func buildWire(md protoreflect.MessageDescriptor, done map[protoreflect.FullName
 	return w
 }
 
-// scanWire walks b, a message of type w that stands at path.
-func scanWire(b []byte, w *wireMessage, path string) error {
+// scanWire walks b, a message of type w. The error's field is the path below
+// that message: each caller puts its own name in front.
+func scanWire(b []byte, w *wireMessage) *Error {
 	var seen, oneofs uint64
 	for len(b) > 0 {
 		tag, n := minimalVarint(b)
 		if n <= 0 {
-			return varintError(n, path, "tag")
+			return varintError(n, "", "tag")
 		}
 		b = b[n:]
 		num, typ := protowire.DecodeTag(tag)
 		f := w.fields[num]
 		if f == nil {
-			return &Error{Reason: ReasonUnknownField, Field: path,
+			return &Error{Reason: ReasonUnknownField,
 				Detail: fmt.Sprintf("has field number %d, which this version does not know", num),
 				Next:   "send only fields of onus.v1"}
 		}
 		if typ != f.wire {
-			return malformed(join(path, f.name), fmt.Sprintf("has wire type %d, not %d", typ, f.wire))
+			return malformed(f.name, fmt.Sprintf("has wire type %d, not %d", typ, f.wire))
 		}
 		if !f.repeated {
 			if seen&(1<<f.bit) != 0 {
-				return duplicate(join(path, f.name), "appears twice")
+				return duplicate(f.name, "appears twice")
 			}
 			seen |= 1 << f.bit
 		}
 		if f.oneof >= 0 {
 			if oneofs&(1<<f.oneof) != 0 {
-				return duplicate(join(path, f.name), "stands beside another alternative of the same choice")
+				return duplicate(f.name, "stands beside another alternative of the same choice")
 			}
 			oneofs |= 1 << f.oneof
 		}
 		v, n := minimalVarint(b)
 		if n <= 0 {
-			return varintError(n, join(path, f.name), "value")
+			return varintError(n, f.name, "value")
 		}
 		b = b[n:]
 		if f.narrow && int64(v) != int64(int32(v)) || f.flag && v > 1 {
-			return malformed(join(path, f.name), fmt.Sprintf("has value %d, which does not fit its type", v))
+			return malformed(f.name, fmt.Sprintf("has value %d, which does not fit its type", v))
 		}
 		if f.wire == protowire.VarintType {
 			continue
 		}
 		if v > uint64(len(b)) {
-			return malformed(join(path, f.name), fmt.Sprintf("says %d bytes, but %d are left", v, len(b)))
+			return malformed(f.name, fmt.Sprintf("says %d bytes, but %d are left", v, len(b)))
 		}
 		val := b[:v]
 		b = b[v:]
 		if f.text && !utf8.Valid(val) {
-			return malformed(join(path, f.name), "is not UTF-8")
+			return malformed(f.name, "is not UTF-8")
 		}
 		if f.message != nil {
-			if err := scanWire(val, f.message, join(path, f.name)); err != nil {
+			if err := scanWire(val, f.message); err != nil {
+				err.Field = join(f.name, err.Field)
 				return err
 			}
 		}
@@ -183,7 +172,7 @@ func minimalVarint(b []byte) (v uint64, n int) {
 	return 0, 0
 }
 
-func varintError(n int, path, what string) error {
+func varintError(n int, path, what string) *Error {
 	if n < 0 {
 		return &Error{Reason: ReasonNonMinimal, Field: path, Detail: "has a " + what + " that is encoded longer than needed",
 			Next: "use a standard protobuf encoder"}
@@ -192,13 +181,13 @@ func varintError(n int, path, what string) error {
 		Next: "send exactly the marshalled record"}
 }
 
-func duplicate(field, detail string) error {
+func duplicate(field, detail string) *Error {
 	return &Error{Reason: ReasonDuplicateField, Field: field, Detail: detail, Next: "set it once"}
 }
 
 func join(path, name string) string {
-	if path == "record" {
-		return name
+	if path == "" || name == "" {
+		return path + name
 	}
 	return path + "." + name
 }

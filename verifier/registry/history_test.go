@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -108,6 +109,61 @@ func TestAuthenticateAtAnIndex(t *testing.T) {
 			t.Errorf("at %d: binding is %+v", at, b)
 		}
 	}
+}
+
+func TestKeyAtAnIndex(t *testing.T) {
+	l := smallLog(t) // binds planner's key at 3
+	for _, tt := range []struct {
+		name string
+		at   int64
+		want int64 // -1: none
+	}{
+		{"root", 0, -1}, {"root", 1, 0}, {"deputy", 1, 0}, {"planner", 3, -1}, {"planner", 4, 3}, {"planner", 1 << 62, 3}, {"stranger", 10, -1},
+	} {
+		got := int64(-1)
+		if b := l.reg.Key(signer(t, tt.name).Public().ID(), tt.at); b != nil {
+			got = b.Index
+		}
+		if got != tt.want {
+			t.Errorf("key of %s at %d: bound at %d, want %d", tt.name, tt.at, got, tt.want)
+		}
+	}
+}
+
+// Each answer is that of a scan of the whole history, at every index.
+func TestHistoryAtEveryIndex(t *testing.T) {
+	l := smallLog(t)
+	contacts := map[int64]string{1: "old@acme.example"}
+	keys := map[int64]bool{3: true}
+	for i := range 60 {
+		switch i % 4 {
+		case 0, 1: // the registry does not grow with every entry
+			l.add(action(t, agent(planner, "i-1", acme), "planner"))
+		case 2:
+			c := fmt.Sprint("contact ", i)
+			contacts[l.add(newOperator(t, acme, c))] = c
+		case 3:
+			keys[l.add(newKey(t, fmt.Sprint("planner ", i), planner, "", acme))] = true
+		}
+	}
+	for at := range l.size + 2 {
+		contact, since, n := "", int64(-1), 0
+		for i := range at {
+			if c, ok := contacts[i]; ok {
+				contact, since = c, i
+			}
+			if keys[i] {
+				n++
+			}
+		}
+		if op, got := l.reg.Operator(acme, at); op.GetContact() != contact || got != since {
+			t.Errorf("operator at %d: %q since %d, want %q since %d", at, op.GetContact(), got, contact, since)
+		}
+		if got := len(l.reg.Keys(planner, at)); got != n {
+			t.Errorf("keys at %d: %d, want %d", at, got, n)
+		}
+	}
+	l.checkStamps()
 }
 
 func TestEmptyRegistry(t *testing.T) {

@@ -81,7 +81,7 @@ func TestSignatureIsChecked(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = l.reg.Authenticate(forged, l.size)
-	wantRefusal(t, err, record.ReasonBadSignature, "signatures[0].sig")
+	wantRefusal(t, err, record.ReasonBadSignature, "envelope.signatures[0].sig")
 	if b, err := l.reg.Bound(forged, l.size); err != nil || b.Agent != planner {
 		t.Errorf("Bound looks at signatures: %v", err)
 	}

@@ -188,8 +188,12 @@ func genesisBinding(r *record.Record) (*Binding, error) {
 }
 
 // Check reports whether r, which [Registry.Authenticate] passed, may become
-// the registry entry at that index. A record that does not concern the
-// registry passes. The error is a *record.Error.
+// the next registry entry. A record that does not concern the registry passes.
+// The error is a *record.Error.
+//
+// It answers for the end of the registry: the index says only whether this is
+// entry 0, and what was in force before an index in the past is not asked. It
+// does not authenticate.
 func (g *Registry) Check(r *record.Record, at int64) error {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
@@ -254,6 +258,11 @@ func (g *Registry) checkKey(k *onusv1.KeyBinding) error {
 // Add folds in r, which stands in the log at that index with that leaf hash.
 // Entries must come in log order. A record that does not concern the registry
 // changes nothing.
+//
+// It holds r to [Registry.Check] and does not authenticate: a registration
+// that an administrator is said to have signed binds what it says. Whoever
+// adds must have r from [Registry.Authenticate], or from a log whose every
+// registry entry passed it.
 func (g *Registry) Add(r *record.Record, index int64, leaf tree.Hash) error {
 	if !Concerns(r) {
 		return nil
@@ -313,79 +322,6 @@ func (g *Registry) addGenesis(gen *onusv1.Genesis) error {
 	return nil
 }
 
-// Stamp returns what an entry at that index carries: the number of registry
-// entries before it and their root.
-func (g *Registry) Stamp(at int64) (count int64, root tree.Hash) {
-	g.mu.RLock()
-	defer g.mu.RUnlock()
-	n := len(g.stamps)
-	for n > 0 && g.stamps[n-1].index >= at { // nearly always the last
-		n--
-	}
-	if n == 0 {
-		return 0, tree.Empty
-	}
-	return int64(n), g.stamps[n-1].root
-}
-
-// Genesis returns the genesis, or nil before it was added.
-func (g *Registry) Genesis() *onusv1.Genesis {
-	g.mu.RLock()
-	defer g.mu.RUnlock()
-	return g.genesis
-}
-
-// LogKey returns the key that genesis names.
-func (g *Registry) LogKey() tree.LogKey {
-	g.mu.RLock()
-	defer g.mu.RUnlock()
-	return g.logKey
-}
-
-// Agent returns an agent class as registered before that index, and the index
-// of that registration; nil if it was not.
-func (g *Registry) Agent(id string, at int64) (*onusv1.AgentClass, int64) {
-	g.mu.RLock()
-	defer g.mu.RUnlock()
-	return latest(g.agents[id], at)
-}
-
-// Operator returns an operator as registered before that index, and the index
-// of that registration; nil if it was not.
-func (g *Registry) Operator(id string, at int64) (*onusv1.Operator, int64) {
-	g.mu.RLock()
-	defer g.mu.RUnlock()
-	return latest(g.operators[id], at)
-}
-
-// Agents returns the ids of the agent classes registered before that index,
-// in the order of their first registration.
-func (g *Registry) Agents(at int64) []string {
-	g.mu.RLock()
-	defer g.mu.RUnlock()
-	var ids []string
-	for _, id := range g.order {
-		if g.agents[id][0].index >= at {
-			break
-		}
-		ids = append(ids, id)
-	}
-	return ids
-}
-
-// Keys returns the keys bound to an agent class before that index, in log
-// order.
-func (g *Registry) Keys(agent string, at int64) []*Binding {
-	g.mu.RLock()
-	defer g.mu.RUnlock()
-	bs := g.agentKeys[agent]
-	n := len(bs)
-	for n > 0 && bs[n-1].Index >= at {
-		n--
-	}
-	return bs[:n:n]
-}
-
 func notRegistered(field, id, what string) error {
 	return &record.Error{Reason: ReasonNotRegistered, Field: field,
 		Detail: fmt.Sprintf("names %s %q, which is not registered", what, id), Next: "register the " + what + " first"}
@@ -393,13 +329,4 @@ func notRegistered(field, id, what string) error {
 
 func conflict(field, detail, next string) error {
 	return &record.Error{Reason: ReasonConflict, Field: field, Detail: detail, Next: next}
-}
-
-func latest[T any](vs []version[T], at int64) (v T, index int64) {
-	for i := len(vs) - 1; i >= 0; i-- {
-		if vs[i].index < at {
-			return vs[i].value, vs[i].index
-		}
-	}
-	return v, -1
 }

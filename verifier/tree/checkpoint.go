@@ -71,7 +71,8 @@ type LogKey struct {
 }
 
 // ParseLogKey reads a vkey. c2sp.org/signed-note. Only Ed25519 keys are
-// accepted.
+// accepted, and of these only what [CheckEd25519] passes: under a weak key one
+// signature fits the checkpoints of many logs.
 func ParseLogKey(vkey string) (LogKey, error) {
 	v, err := note.NewVerifier(vkey)
 	if err != nil {
@@ -84,10 +85,14 @@ func ParseLogKey(vkey string) (LogKey, error) {
 	if err != nil || vkey != fmt.Sprintf("%s+%08x+%s", v.Name(), v.KeyHash(), base64.StdEncoding.EncodeToString(raw)) {
 		return LogKey{}, errors.New("the verifier key is not in its one canonical form")
 	}
+	if err := CheckEd25519(raw[1:]); err != nil { // raw[0] is the algorithm, which NewVerifier has checked
+		return LogKey{}, err
+	}
 	return LogKey{vkey: vkey, v: v}, nil
 }
 
-// NewLogKey returns the verifier key of an Ed25519 key under the origin.
+// NewLogKey returns the verifier key of an Ed25519 key under the origin. It
+// accepts what [ParseLogKey] does.
 func NewLogKey(origin string, pub ed25519.PublicKey) (LogKey, error) {
 	vkey, err := note.NewEd25519VerifierKey(origin, pub)
 	if err != nil {
