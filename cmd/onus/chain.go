@@ -136,7 +136,7 @@ func newChainPrinter(w io.Writer, c *chain.Chain, t textOf) *chainPrinter {
 
 // node draws a record and what came of it. lead stands before its own line,
 // rest before the lines below. What goes on with the story stays in its
-// column; actions, and all but the last child, branch off.
+// column; actions and outcomes, and all but the last child, branch off.
 func (p *chainPrinter) node(n *chain.Node, lead, rest string) {
 	m := n.Record.Msg
 	fmt.Fprintf(p.w, "%s#%d %s  %s  by %s, %s\n", lead, n.Index, kind(m), describe(m, p.texts, 100), author(m),
@@ -156,7 +156,7 @@ func (p *chainPrinter) node(n *chain.Node, lead, rest string) {
 	for i, c := range n.Children {
 		last := i == len(n.Children)-1
 		switch {
-		case last && (i == 0 || c.Record.Msg.GetStages().GetAction() == nil):
+		case last && goesOn(c):
 			p.node(c, rest, rest)
 		case last:
 			p.node(c, rest+"└─ ", rest+"   ")
@@ -164,4 +164,10 @@ func (p *chainPrinter) node(n *chain.Node, lead, rest string) {
 			p.node(c, rest+"├─ ", rest+"│  ")
 		}
 	}
+}
+
+// goesOn reports whether a record is said or thought, not done.
+func goesOn(n *chain.Node) bool {
+	d := n.Record.Msg.GetStages()
+	return d != nil && d.GetAction() == nil
 }
