@@ -110,7 +110,7 @@ func sameMembers(got, want map[string]any, md protoreflect.MessageDescriptor) *E
 		switch {
 		case !set && isDefault(got[name], fd):
 		case !set:
-			e = spelling("", "is "+show(got[name])+", but not set", "nothing: leave it out, or write its default")
+			e = &Error{Reason: ReasonMalformed, Detail: "is spelled " + show(got[name]) + ", which sets nothing", Next: "leave it out"}
 		default:
 			e = sameValue(got[name], w, fd)
 		}
