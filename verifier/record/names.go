@@ -137,3 +137,7 @@ func isDecimal(s string) bool {
 }
 
 func isZeroDecimal(s string) bool { return only(s, "0.") }
+
+// isKeyID reports whether s has the form of an RFC 7638 thumbprint: 43
+// characters of base64url.
+func isKeyID(s string) bool { return len(s) == 43 && only(s, alnum+"-_") }

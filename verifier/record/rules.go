@@ -48,8 +48,10 @@ func validate(m *onusv1.Record) error {
 		c.text("loss.reason", l.GetReason())
 	case *onusv1.Record_Genesis:
 		c.genesis(m, b.Genesis)
+	case *onusv1.Record_Revocation:
+		c.revocation(m, b.Revocation)
 	default:
-		c.fail("body", "is missing", "set one of stages, outcome, registration, trigger, loss, genesis")
+		c.fail("body", "is missing", "set one of stages, outcome, registration, trigger, loss, genesis, revocation")
 	}
 	c.bodyFitsAuthor(m)
 	if c.err != nil {
@@ -133,7 +135,7 @@ func (c *checker) author(a *onusv1.Author) {
 	default:
 		c.fail("author.agent", "is missing", next)
 	}
-	c.want(a == nil || isName(a.GetKeyId(), 43, alnum+"-_") && len(a.GetKeyId()) == 43, "author.key_id", "is not an RFC 7638 thumbprint", "use the signing key's thumbprint, 43 characters of base64url")
+	c.want(a == nil || isKeyID(a.GetKeyId()), "author.key_id", "is not an RFC 7638 thumbprint", "use the signing key's thumbprint, 43 characters of base64url")
 }
 
 // bodyFitsAuthor: what a kind of party may say.

@@ -72,6 +72,7 @@ func textsOf(m *onusv1.Record) []TextField {
 		{"outcome.result", m.GetOutcome().GetResult()},
 		{"trigger.detail", m.GetTrigger().GetDetail()},
 		{"loss.reason", m.GetLoss().GetReason()},
+		{"revocation.reason", m.GetRevocation().GetReason()},
 	}
 	for _, a := range d.GetDecision().GetAlternatives() {
 		ts = append(ts, TextField{"stages.decision.alternatives", a})

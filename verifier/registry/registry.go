@@ -1,7 +1,7 @@
 // Package registry says who is bound to which key at which index.
 //
-// The registry is the part of the log that binds identities: genesis and the
-// registrations of operators, agent classes and keys. It is folded entry by
+// The registry is the part of the log that binds identities: genesis, the
+// registrations of operators, agent classes and keys, and revocations. It is folded entry by
 // entry, in log order, by the ledger when it admits records, by the auditor
 // who walks the log, and by whoever holds the registry entries alone. All of
 // them call this package, so all of them give the same answer.
@@ -34,6 +34,7 @@ const (
 	ReasonNotRegistered   = "NOT_REGISTERED"
 	ReasonConflict        = "CONFLICT"
 	ReasonGenesisMisplace = "GENESIS_MISPLACED"
+	ReasonRevoked         = "REVOKED"
 )
 
 // Registry is the history of bindings. It may be read by many goroutines
@@ -49,7 +50,8 @@ type Registry struct {
 	agentKeys map[string][]*Binding // by agent class, in log order
 	operators map[string][]version[*onusv1.Operator]
 	agents    map[string][]version[*onusv1.AgentClass]
-	order     []string // agent ids, in the order of their first registration
+	order     []string                // agent ids, in the order of their first registration
+	revoked   map[target][]Revocation // in log order
 }
 
 type stamp struct {
@@ -82,13 +84,14 @@ func New() *Registry {
 		agentKeys: map[string][]*Binding{},
 		operators: map[string][]version[*onusv1.Operator]{},
 		agents:    map[string][]version[*onusv1.AgentClass]{},
+		revoked:   map[target][]Revocation{},
 	}
 }
 
 // Concerns reports whether a record is a registry entry.
 func Concerns(r *record.Record) bool {
 	switch r.Msg.GetBody().(type) {
-	case *onusv1.Record_Genesis, *onusv1.Record_Registration:
+	case *onusv1.Record_Genesis, *onusv1.Record_Registration, *onusv1.Record_Revocation:
 		return true
 	}
 	return false
@@ -207,12 +210,18 @@ func (g *Registry) check(r *record.Record, at int64) error {
 		}
 		return nil
 	}
-	reg := r.Msg.GetRegistration()
-	if reg == nil {
+	if !Concerns(r) {
 		return nil
 	}
 	if g.genesis == nil {
 		return &record.Error{Reason: ReasonNoGenesis, Detail: "the log has no genesis", Next: "create the log first"}
+	}
+	if rev := r.Msg.GetRevocation(); rev != nil {
+		return g.checkRevocation(r.Msg.GetAuthor(), rev)
+	}
+	reg := r.Msg.GetRegistration()
+	if err := g.notRevoked("author", r.Msg.GetAuthor()); err != nil {
+		return err
 	}
 	switch s := reg.GetSubject().(type) {
 	case *onusv1.Registration_Operator:
@@ -233,6 +242,9 @@ func (g *Registry) check(r *record.Record, at int64) error {
 }
 
 func (g *Registry) checkKey(k *onusv1.KeyBinding) error {
+	if err := g.notRevoked("registration.key", &onusv1.Author{Agent: k.GetAgent(), Instance: k.GetInstance(), Operator: k.GetOperator()}); err != nil {
+		return err
+	}
 	if len(g.operators[k.GetOperator()]) == 0 {
 		return notRegistered("registration.key.operator", k.GetOperator(), "operator")
 	}
@@ -279,6 +291,9 @@ func (g *Registry) Add(r *record.Record, index int64, leaf tree.Hash) error {
 		if err := g.addGenesis(gen); err != nil {
 			return err
 		}
+	}
+	if rev := r.Msg.GetRevocation(); rev != nil {
+		g.addRevocation(rev, r.ID, index)
 	}
 	switch s := r.Msg.GetRegistration().GetSubject().(type) {
 	case *onusv1.Registration_Operator:

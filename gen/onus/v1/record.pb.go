@@ -412,9 +412,9 @@ type Record struct {
 	// Pseudonyms of the customers, accounts or cases touched: at most 64, no
 	// repeats.
 	Subjects []string `protobuf:"bytes,17,rep,name=subjects,proto3" json:"subjects,omitempty"`
-	// Exactly one. Numbers 46 to 57 are kept for: grant, approval, denial,
-	// rejection, revocation, counter-record, key set, trust bundle, review,
-	// erasure, hold, successor.
+	// Exactly one. Other numbers to 57 are kept for: grant, approval, denial,
+	// rejection, counter-record, key set, trust bundle, review, erasure, hold,
+	// successor.
 	//
 	// Types that are valid to be assigned to Body:
 	//
@@ -424,6 +424,7 @@ type Record struct {
 	//	*Record_Trigger
 	//	*Record_Loss
 	//	*Record_Genesis
+	//	*Record_Revocation
 	Body          isRecord_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -639,6 +640,15 @@ func (x *Record) GetGenesis() *Genesis {
 	return nil
 }
 
+func (x *Record) GetRevocation() *Revocation {
+	if x != nil {
+		if x, ok := x.Body.(*Record_Revocation); ok {
+			return x.Revocation
+		}
+	}
+	return nil
+}
+
 type isRecord_Body interface {
 	isRecord_Body()
 }
@@ -667,6 +677,10 @@ type Record_Genesis struct {
 	Genesis *Genesis `protobuf:"bytes,45,opt,name=genesis,proto3,oneof"`
 }
 
+type Record_Revocation struct {
+	Revocation *Revocation `protobuf:"bytes,50,opt,name=revocation,proto3,oneof"`
+}
+
 func (*Record_Stages) isRecord_Body() {}
 
 func (*Record_Outcome) isRecord_Body() {}
@@ -678,6 +692,8 @@ func (*Record_Trigger) isRecord_Body() {}
 func (*Record_Loss) isRecord_Body() {}
 
 func (*Record_Genesis) isRecord_Body() {}
+
+func (*Record_Revocation) isRecord_Body() {}
 
 // Author names the signer. Exactly one kind of party: an agent (agent,
 // instance and operator), an operator (operator alone), or an administrator.
@@ -1890,6 +1906,202 @@ func (x *KeyBinding) GetOperator() string {
 	return ""
 }
 
+// Revocation ends what a registration bound, from its own index on: index
+// decides, not time. What was logged before stays valid. Records of the revoked
+// party are still admitted, and flagged. Nothing un-revokes: a new key, a new
+// instance or a new agent class takes over.
+//
+// An administrator may revoke anything, an operator what is its own, and a key
+// itself.
+type Revocation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Target:
+	//
+	//	*Revocation_Key
+	//	*Revocation_Instance
+	//	*Revocation_Agent
+	//	*Revocation_Operator
+	Target isRevocation_Target `protobuf_oneof:"target"`
+	// Since when the target is suspected, by log time: records from then on are
+	// flagged as such. Empty: no suspicion about the time before.
+	SuspectedSince *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=suspected_since,json=suspectedSince,proto3" json:"suspected_since,omitempty"`
+	Reason         *Text                  `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Revocation) Reset() {
+	*x = Revocation{}
+	mi := &file_onus_v1_record_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Revocation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Revocation) ProtoMessage() {}
+
+func (x *Revocation) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_record_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Revocation.ProtoReflect.Descriptor instead.
+func (*Revocation) Descriptor() ([]byte, []int) {
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Revocation) GetTarget() isRevocation_Target {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *Revocation) GetKey() string {
+	if x != nil {
+		if x, ok := x.Target.(*Revocation_Key); ok {
+			return x.Key
+		}
+	}
+	return ""
+}
+
+func (x *Revocation) GetInstance() *InstanceName {
+	if x != nil {
+		if x, ok := x.Target.(*Revocation_Instance); ok {
+			return x.Instance
+		}
+	}
+	return nil
+}
+
+func (x *Revocation) GetAgent() string {
+	if x != nil {
+		if x, ok := x.Target.(*Revocation_Agent); ok {
+			return x.Agent
+		}
+	}
+	return ""
+}
+
+func (x *Revocation) GetOperator() string {
+	if x != nil {
+		if x, ok := x.Target.(*Revocation_Operator); ok {
+			return x.Operator
+		}
+	}
+	return ""
+}
+
+func (x *Revocation) GetSuspectedSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SuspectedSince
+	}
+	return nil
+}
+
+func (x *Revocation) GetReason() *Text {
+	if x != nil {
+		return x.Reason
+	}
+	return nil
+}
+
+type isRevocation_Target interface {
+	isRevocation_Target()
+}
+
+type Revocation_Key struct {
+	// Id of a key.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3,oneof"`
+}
+
+type Revocation_Instance struct {
+	// One process.
+	Instance *InstanceName `protobuf:"bytes,2,opt,name=instance,proto3,oneof"`
+}
+
+type Revocation_Agent struct {
+	// An agent class.
+	Agent string `protobuf:"bytes,3,opt,name=agent,proto3,oneof"`
+}
+
+type Revocation_Operator struct {
+	// An operator, with all its agents and keys.
+	Operator string `protobuf:"bytes,4,opt,name=operator,proto3,oneof"`
+}
+
+func (*Revocation_Key) isRevocation_Target() {}
+
+func (*Revocation_Instance) isRevocation_Target() {}
+
+func (*Revocation_Agent) isRevocation_Target() {}
+
+func (*Revocation_Operator) isRevocation_Target() {}
+
+// InstanceName names one process of an agent class.
+type InstanceName struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agent         string                 `protobuf:"bytes,1,opt,name=agent,proto3" json:"agent,omitempty"`
+	Instance      string                 `protobuf:"bytes,2,opt,name=instance,proto3" json:"instance,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InstanceName) Reset() {
+	*x = InstanceName{}
+	mi := &file_onus_v1_record_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InstanceName) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InstanceName) ProtoMessage() {}
+
+func (x *InstanceName) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_record_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InstanceName.ProtoReflect.Descriptor instead.
+func (*InstanceName) Descriptor() ([]byte, []int) {
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *InstanceName) GetAgent() string {
+	if x != nil {
+		return x.Agent
+	}
+	return ""
+}
+
+func (x *InstanceName) GetInstance() string {
+	if x != nil {
+		return x.Instance
+	}
+	return ""
+}
+
 // Trigger starts work without a user: a schedule, an alarm. Signed by an
 // operator or an administrator, never by the agent that acts on it.
 type Trigger struct {
@@ -1903,7 +2115,7 @@ type Trigger struct {
 
 func (x *Trigger) Reset() {
 	*x = Trigger{}
-	mi := &file_onus_v1_record_proto_msgTypes[18]
+	mi := &file_onus_v1_record_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1915,7 +2127,7 @@ func (x *Trigger) String() string {
 func (*Trigger) ProtoMessage() {}
 
 func (x *Trigger) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[18]
+	mi := &file_onus_v1_record_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1928,7 +2140,7 @@ func (x *Trigger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Trigger.ProtoReflect.Descriptor instead.
 func (*Trigger) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{18}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Trigger) GetName() string {
@@ -1958,7 +2170,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_onus_v1_record_proto_msgTypes[19]
+	mi := &file_onus_v1_record_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1970,7 +2182,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[19]
+	mi := &file_onus_v1_record_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1983,7 +2195,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{19}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Loss) GetFirstSequence() int64 {
@@ -2021,7 +2233,7 @@ type Genesis struct {
 
 func (x *Genesis) Reset() {
 	*x = Genesis{}
-	mi := &file_onus_v1_record_proto_msgTypes[20]
+	mi := &file_onus_v1_record_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2033,7 +2245,7 @@ func (x *Genesis) String() string {
 func (*Genesis) ProtoMessage() {}
 
 func (x *Genesis) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[20]
+	mi := &file_onus_v1_record_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2046,7 +2258,7 @@ func (x *Genesis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Genesis.ProtoReflect.Descriptor instead.
 func (*Genesis) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{20}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Genesis) GetLogKey() string {
@@ -2083,7 +2295,7 @@ type Administrator struct {
 
 func (x *Administrator) Reset() {
 	*x = Administrator{}
-	mi := &file_onus_v1_record_proto_msgTypes[21]
+	mi := &file_onus_v1_record_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2095,7 +2307,7 @@ func (x *Administrator) String() string {
 func (*Administrator) ProtoMessage() {}
 
 func (x *Administrator) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[21]
+	mi := &file_onus_v1_record_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2108,7 +2320,7 @@ func (x *Administrator) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Administrator.ProtoReflect.Descriptor instead.
 func (*Administrator) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{21}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Administrator) GetName() string {
@@ -2143,7 +2355,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_onus_v1_record_proto_msgTypes[22]
+	mi := &file_onus_v1_record_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2155,7 +2367,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[22]
+	mi := &file_onus_v1_record_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2168,7 +2380,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{22}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Policy) GetClockSkew() *durationpb.Duration {
@@ -2212,7 +2424,7 @@ const file_onus_v1_record_proto_rawDesc = "" +
 	"signatures\"3\n" +
 	"\tSignature\x12\x10\n" +
 	"\x03sig\x18\x01 \x01(\fR\x03sig\x12\x14\n" +
-	"\x05keyid\x18\x02 \x01(\tR\x05keyid\"\xc2\x06\n" +
+	"\x05keyid\x18\x02 \x01(\tR\x05keyid\"\xff\x06\n" +
 	"\x06Record\x12\x16\n" +
 	"\x06origin\x18\x01 \x01(\tR\x06origin\x12\x14\n" +
 	"\x05nonce\x18\x02 \x01(\fR\x05nonce\x12'\n" +
@@ -2237,8 +2449,11 @@ const file_onus_v1_record_proto_rawDesc = "" +
 	"\fregistration\x18* \x01(\v2\x15.onus.v1.RegistrationH\x00R\fregistration\x12,\n" +
 	"\atrigger\x18+ \x01(\v2\x10.onus.v1.TriggerH\x00R\atrigger\x12#\n" +
 	"\x04loss\x18, \x01(\v2\r.onus.v1.LossH\x00R\x04loss\x12,\n" +
-	"\agenesis\x18- \x01(\v2\x10.onus.v1.GenesisH\x00R\agenesisB\x06\n" +
-	"\x04bodyJ\x04\b.\x10:\"\x99\x01\n" +
+	"\agenesis\x18- \x01(\v2\x10.onus.v1.GenesisH\x00R\agenesis\x125\n" +
+	"\n" +
+	"revocation\x182 \x01(\v2\x13.onus.v1.RevocationH\x00R\n" +
+	"revocationB\x06\n" +
+	"\x04bodyJ\x04\b.\x102J\x04\b3\x10:\"\x99\x01\n" +
 	"\x06Author\x12\x14\n" +
 	"\x05agent\x18\x01 \x01(\tR\x05agent\x12\x1a\n" +
 	"\binstance\x18\x02 \x01(\tR\binstance\x12\x1a\n" +
@@ -2332,7 +2547,19 @@ const file_onus_v1_record_proto_rawDesc = "" +
 	"public_key\x18\x01 \x01(\fR\tpublicKey\x12\x14\n" +
 	"\x05agent\x18\x02 \x01(\tR\x05agent\x12\x1a\n" +
 	"\binstance\x18\x03 \x01(\tR\binstance\x12\x1a\n" +
-	"\boperator\x18\x04 \x01(\tR\boperatorJ\x04\b\x05\x10\t\"D\n" +
+	"\boperator\x18\x04 \x01(\tR\boperatorJ\x04\b\x05\x10\t\"\x8d\x02\n" +
+	"\n" +
+	"Revocation\x12\x12\n" +
+	"\x03key\x18\x01 \x01(\tH\x00R\x03key\x123\n" +
+	"\binstance\x18\x02 \x01(\v2\x15.onus.v1.InstanceNameH\x00R\binstance\x12\x16\n" +
+	"\x05agent\x18\x03 \x01(\tH\x00R\x05agent\x12\x1c\n" +
+	"\boperator\x18\x04 \x01(\tH\x00R\boperator\x12C\n" +
+	"\x0fsuspected_since\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x0esuspectedSince\x12%\n" +
+	"\x06reason\x18\b \x01(\v2\r.onus.v1.TextR\x06reasonB\b\n" +
+	"\x06targetJ\x04\b\x05\x10\x06J\x04\b\x06\x10\a\"@\n" +
+	"\fInstanceName\x12\x14\n" +
+	"\x05agent\x18\x01 \x01(\tR\x05agent\x12\x1a\n" +
+	"\binstance\x18\x02 \x01(\tR\binstance\"D\n" +
 	"\aTrigger\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12%\n" +
 	"\x06detail\x18\x02 \x01(\v2\r.onus.v1.TextR\x06detail\"y\n" +
@@ -2390,7 +2617,7 @@ func file_onus_v1_record_proto_rawDescGZIP() []byte {
 }
 
 var file_onus_v1_record_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_onus_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_onus_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_onus_v1_record_proto_goTypes = []any{
 	(Capture)(0),                  // 0: onus.v1.Capture
 	(Basis)(0),                    // 1: onus.v1.Basis
@@ -2414,62 +2641,68 @@ var file_onus_v1_record_proto_goTypes = []any{
 	(*Operator)(nil),              // 19: onus.v1.Operator
 	(*AgentClass)(nil),            // 20: onus.v1.AgentClass
 	(*KeyBinding)(nil),            // 21: onus.v1.KeyBinding
-	(*Trigger)(nil),               // 22: onus.v1.Trigger
-	(*Loss)(nil),                  // 23: onus.v1.Loss
-	(*Genesis)(nil),               // 24: onus.v1.Genesis
-	(*Administrator)(nil),         // 25: onus.v1.Administrator
-	(*Policy)(nil),                // 26: onus.v1.Policy
-	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 28: google.protobuf.Duration
+	(*Revocation)(nil),            // 22: onus.v1.Revocation
+	(*InstanceName)(nil),          // 23: onus.v1.InstanceName
+	(*Trigger)(nil),               // 24: onus.v1.Trigger
+	(*Loss)(nil),                  // 25: onus.v1.Loss
+	(*Genesis)(nil),               // 26: onus.v1.Genesis
+	(*Administrator)(nil),         // 27: onus.v1.Administrator
+	(*Policy)(nil),                // 28: onus.v1.Policy
+	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 30: google.protobuf.Duration
 }
 var file_onus_v1_record_proto_depIdxs = []int32{
 	5,  // 0: onus.v1.Envelope.signatures:type_name -> onus.v1.Signature
 	7,  // 1: onus.v1.Record.author:type_name -> onus.v1.Author
 	0,  // 2: onus.v1.Record.capture:type_name -> onus.v1.Capture
-	27, // 3: onus.v1.Record.claimed_time:type_name -> google.protobuf.Timestamp
+	29, // 3: onus.v1.Record.claimed_time:type_name -> google.protobuf.Timestamp
 	1,  // 4: onus.v1.Record.basis:type_name -> onus.v1.Basis
 	8,  // 5: onus.v1.Record.trace:type_name -> onus.v1.Trace
 	11, // 6: onus.v1.Record.stages:type_name -> onus.v1.DecisionRecord
 	17, // 7: onus.v1.Record.outcome:type_name -> onus.v1.Outcome
 	18, // 8: onus.v1.Record.registration:type_name -> onus.v1.Registration
-	22, // 9: onus.v1.Record.trigger:type_name -> onus.v1.Trigger
-	23, // 10: onus.v1.Record.loss:type_name -> onus.v1.Loss
-	24, // 11: onus.v1.Record.genesis:type_name -> onus.v1.Genesis
-	12, // 12: onus.v1.DecisionRecord.intent:type_name -> onus.v1.Intent
-	13, // 13: onus.v1.DecisionRecord.interpretation:type_name -> onus.v1.Interpretation
-	14, // 14: onus.v1.DecisionRecord.decision:type_name -> onus.v1.Decision
-	15, // 15: onus.v1.DecisionRecord.action:type_name -> onus.v1.Action
-	9,  // 16: onus.v1.Intent.text:type_name -> onus.v1.Text
-	10, // 17: onus.v1.Intent.requested:type_name -> onus.v1.ScopeElement
-	9,  // 18: onus.v1.Interpretation.text:type_name -> onus.v1.Text
-	9,  // 19: onus.v1.Decision.text:type_name -> onus.v1.Text
-	10, // 20: onus.v1.Decision.chosen:type_name -> onus.v1.ScopeElement
-	9,  // 21: onus.v1.Decision.alternatives:type_name -> onus.v1.Text
-	9,  // 22: onus.v1.Decision.rationale:type_name -> onus.v1.Text
-	10, // 23: onus.v1.Action.element:type_name -> onus.v1.ScopeElement
-	9,  // 24: onus.v1.Action.arguments:type_name -> onus.v1.Text
-	9,  // 25: onus.v1.Action.result:type_name -> onus.v1.Text
-	2,  // 26: onus.v1.Action.target_decision:type_name -> onus.v1.TargetDecision
-	16, // 27: onus.v1.Action.token:type_name -> onus.v1.TokenFacts
-	3,  // 28: onus.v1.Outcome.status:type_name -> onus.v1.OutcomeStatus
-	9,  // 29: onus.v1.Outcome.result:type_name -> onus.v1.Text
-	2,  // 30: onus.v1.Outcome.target_decision:type_name -> onus.v1.TargetDecision
-	19, // 31: onus.v1.Registration.operator:type_name -> onus.v1.Operator
-	20, // 32: onus.v1.Registration.agent:type_name -> onus.v1.AgentClass
-	21, // 33: onus.v1.Registration.key:type_name -> onus.v1.KeyBinding
-	10, // 34: onus.v1.AgentClass.catalogue:type_name -> onus.v1.ScopeElement
-	9,  // 35: onus.v1.Trigger.detail:type_name -> onus.v1.Text
-	9,  // 36: onus.v1.Loss.reason:type_name -> onus.v1.Text
-	25, // 37: onus.v1.Genesis.administrators:type_name -> onus.v1.Administrator
-	26, // 38: onus.v1.Genesis.policy:type_name -> onus.v1.Policy
-	28, // 39: onus.v1.Policy.clock_skew:type_name -> google.protobuf.Duration
-	28, // 40: onus.v1.Policy.late_after:type_name -> google.protobuf.Duration
-	28, // 41: onus.v1.Policy.outcome_window:type_name -> google.protobuf.Duration
-	42, // [42:42] is the sub-list for method output_type
-	42, // [42:42] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	24, // 9: onus.v1.Record.trigger:type_name -> onus.v1.Trigger
+	25, // 10: onus.v1.Record.loss:type_name -> onus.v1.Loss
+	26, // 11: onus.v1.Record.genesis:type_name -> onus.v1.Genesis
+	22, // 12: onus.v1.Record.revocation:type_name -> onus.v1.Revocation
+	12, // 13: onus.v1.DecisionRecord.intent:type_name -> onus.v1.Intent
+	13, // 14: onus.v1.DecisionRecord.interpretation:type_name -> onus.v1.Interpretation
+	14, // 15: onus.v1.DecisionRecord.decision:type_name -> onus.v1.Decision
+	15, // 16: onus.v1.DecisionRecord.action:type_name -> onus.v1.Action
+	9,  // 17: onus.v1.Intent.text:type_name -> onus.v1.Text
+	10, // 18: onus.v1.Intent.requested:type_name -> onus.v1.ScopeElement
+	9,  // 19: onus.v1.Interpretation.text:type_name -> onus.v1.Text
+	9,  // 20: onus.v1.Decision.text:type_name -> onus.v1.Text
+	10, // 21: onus.v1.Decision.chosen:type_name -> onus.v1.ScopeElement
+	9,  // 22: onus.v1.Decision.alternatives:type_name -> onus.v1.Text
+	9,  // 23: onus.v1.Decision.rationale:type_name -> onus.v1.Text
+	10, // 24: onus.v1.Action.element:type_name -> onus.v1.ScopeElement
+	9,  // 25: onus.v1.Action.arguments:type_name -> onus.v1.Text
+	9,  // 26: onus.v1.Action.result:type_name -> onus.v1.Text
+	2,  // 27: onus.v1.Action.target_decision:type_name -> onus.v1.TargetDecision
+	16, // 28: onus.v1.Action.token:type_name -> onus.v1.TokenFacts
+	3,  // 29: onus.v1.Outcome.status:type_name -> onus.v1.OutcomeStatus
+	9,  // 30: onus.v1.Outcome.result:type_name -> onus.v1.Text
+	2,  // 31: onus.v1.Outcome.target_decision:type_name -> onus.v1.TargetDecision
+	19, // 32: onus.v1.Registration.operator:type_name -> onus.v1.Operator
+	20, // 33: onus.v1.Registration.agent:type_name -> onus.v1.AgentClass
+	21, // 34: onus.v1.Registration.key:type_name -> onus.v1.KeyBinding
+	10, // 35: onus.v1.AgentClass.catalogue:type_name -> onus.v1.ScopeElement
+	23, // 36: onus.v1.Revocation.instance:type_name -> onus.v1.InstanceName
+	29, // 37: onus.v1.Revocation.suspected_since:type_name -> google.protobuf.Timestamp
+	9,  // 38: onus.v1.Revocation.reason:type_name -> onus.v1.Text
+	9,  // 39: onus.v1.Trigger.detail:type_name -> onus.v1.Text
+	9,  // 40: onus.v1.Loss.reason:type_name -> onus.v1.Text
+	27, // 41: onus.v1.Genesis.administrators:type_name -> onus.v1.Administrator
+	28, // 42: onus.v1.Genesis.policy:type_name -> onus.v1.Policy
+	30, // 43: onus.v1.Policy.clock_skew:type_name -> google.protobuf.Duration
+	30, // 44: onus.v1.Policy.late_after:type_name -> google.protobuf.Duration
+	30, // 45: onus.v1.Policy.outcome_window:type_name -> google.protobuf.Duration
+	46, // [46:46] is the sub-list for method output_type
+	46, // [46:46] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_onus_v1_record_proto_init() }
@@ -2484,6 +2717,7 @@ func file_onus_v1_record_proto_init() {
 		(*Record_Trigger)(nil),
 		(*Record_Loss)(nil),
 		(*Record_Genesis)(nil),
+		(*Record_Revocation)(nil),
 	}
 	file_onus_v1_record_proto_msgTypes[5].OneofWrappers = []any{
 		(*Text_Commitment)(nil),
@@ -2494,13 +2728,19 @@ func file_onus_v1_record_proto_init() {
 		(*Registration_Agent)(nil),
 		(*Registration_Key)(nil),
 	}
+	file_onus_v1_record_proto_msgTypes[18].OneofWrappers = []any{
+		(*Revocation_Key)(nil),
+		(*Revocation_Instance)(nil),
+		(*Revocation_Agent)(nil),
+		(*Revocation_Operator)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_onus_v1_record_proto_rawDesc), len(file_onus_v1_record_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   23,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
