@@ -36,6 +36,7 @@ var house = []struct {
 	{"verifier/chain", []string{"gen/onus/v1", "verifier/record", "verifier/entry", "verifier/tree", "verifier/registry"}, "verifier/chain stands on record, entry, tree and registry alone"},
 	{"verifier/tree", nil, "verifier/tree is the lowest: it knows hashes, not records"},
 	{"verifier/record", []string{"gen/onus/v1", "verifier/tree"}, "verifier/record stands on tree alone"},
+	{"verifier/credential", []string{"verifier/record"}, "verifier/credential stands on record alone"},
 	{"verifier/entry", []string{"gen/onus/v1", "verifier/record", "verifier/tree"}, "verifier/entry stands on record and tree alone"},
 	{"verifier/registry", []string{"gen/onus/v1", "verifier/record", "verifier/entry", "verifier/tree"}, "verifier/registry stands on record, entry and tree alone"},
 

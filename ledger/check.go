@@ -44,11 +44,9 @@ func Check(ctx context.Context, cfg Config, progress func(done, of int64)) (*Che
 	if !there {
 		return nil, fmt.Errorf("%w: %s", ErrNotExist, cfg.Dir)
 	}
-	o := pebbleOptions(cfg)
-	o.ReadOnly = true
-	db, err := pebble.Open(cfg.Dir, o)
+	db, err := openDatabase(cfg, true)
 	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
+		return nil, err
 	}
 	defer db.Close()
 	v, err := newVault(cfg.ContentKey)

@@ -157,6 +157,9 @@ func (l *Ledger) recoverRegistry(h *head, count int64) error {
 			return &CorruptionError{Key: fmt.Sprintf("registry entry %d", n), What: fmt.Sprintf("names entry %d, the log has %d", index, h.size)}
 		}
 		raw, err := l.get(keyEntry(index))
+		if errors.Is(err, pebble.ErrNotFound) {
+			return &CorruptionError{Key: fmt.Sprintf("entry %d", index), What: "is missing"}
+		}
 		if err != nil {
 			return fmt.Errorf("read entry %d: %w", index, err)
 		}
@@ -166,13 +169,13 @@ func (l *Ledger) recoverRegistry(h *head, count int64) error {
 		}
 		r, err := recordOf(raw)
 		if err != nil {
-			return &CorruptionError{Key: fmt.Sprintf("entry %d", index), What: err.Error()}
+			return &CorruptionError{Key: fmt.Sprintf("entry %d", index), What: record.What(err)}
 		}
 		if _, err := l.registry.Authenticate(r, index); err != nil {
-			return &CorruptionError{Key: fmt.Sprintf("entry %d", index), What: err.Error()}
+			return &CorruptionError{Key: fmt.Sprintf("entry %d", index), What: record.What(err)}
 		}
 		if err := l.registry.Add(r, index, leaf); err != nil {
-			return &CorruptionError{Key: fmt.Sprintf("entry %d", index), What: err.Error()}
+			return &CorruptionError{Key: fmt.Sprintf("entry %d", index), What: record.What(err)}
 		}
 		if n == 0 {
 			if l.signer, err = newLogSigner(l.cfg.Signer, l.registry.Genesis().GetLogKey()); err != nil {

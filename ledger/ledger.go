@@ -35,8 +35,10 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -65,8 +67,9 @@ type Config struct {
 	Queue int
 	// MaxBatch is how many records one commit may hold; 0 means 512.
 	MaxBatch int
-	// Fatal is called when a commit failed or its outcome is unknown, and
-	// must not return; nil logs and exits the process with status 70.
+	// Fatal is called when a commit failed or its outcome is unknown, or the
+	// database is damaged where it cannot go on, and must not return; nil
+	// logs and exits the process with status 70.
 	Fatal func(error)
 }
 
@@ -89,8 +92,7 @@ func (c Config) withDefaults() Config {
 	if c.Fatal == nil {
 		log := c.Logger
 		c.Fatal = func(err error) {
-			log.Error("commit failed or unknown: stopping, open the ledger again to recover", "err", err)
-			fmt.Fprintln(os.Stderr, "onus: commit failed or unknown, stopping:", err)
+			log.Error("the database cannot go on: stopping; open the ledger again to recover, or run onus fsck", "err", err.Error())
 			os.Exit(70)
 		}
 	}
@@ -222,9 +224,9 @@ func open(cfg Config, create bool) (*Ledger, error) {
 			return nil, fmt.Errorf("%w: %s", ErrExists, cfg.Dir)
 		}
 	}
-	db, err := pebble.Open(cfg.Dir, pebbleOptions(cfg))
+	db, err := openDatabase(cfg, false)
 	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
+		return nil, err
 	}
 	v.db = db
 	l := &Ledger{
@@ -254,11 +256,9 @@ func databaseExists(cfg Config) (bool, error) {
 
 // hasHead reports whether the database holds a ledger. It changes nothing.
 func hasHead(cfg Config) (bool, error) {
-	o := pebbleOptions(cfg)
-	o.ReadOnly = true
-	db, err := pebble.Open(cfg.Dir, o)
+	db, err := openDatabase(cfg, true)
 	if err != nil {
-		return false, fmt.Errorf("open database: %w", err)
+		return false, err
 	}
 	defer db.Close()
 	_, err = get(db, keyHead)
@@ -266,6 +266,22 @@ func hasHead(cfg Config) (bool, error) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// openDatabase opens the database, and says in our words what keeps it shut.
+func openDatabase(cfg Config, readOnly bool) (*pebble.DB, error) {
+	o := pebbleOptions(cfg)
+	o.ReadOnly = readOnly
+	db, err := pebble.Open(cfg.Dir, o)
+	switch {
+	case err == nil:
+		return db, nil
+	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EWOULDBLOCK):
+		return nil, fmt.Errorf("another process has %s open, perhaps onus serve: stop it first", cfg.Dir)
+	case pebble.IsCorruptionError(err):
+		return nil, &CorruptionError{Key: cfg.Dir, What: err.Error()}
+	}
+	return nil, fmt.Errorf("open database: %s", err)
 }
 
 func pebbleOptions(cfg Config) *pebble.Options {
@@ -292,7 +308,13 @@ func (l pebbleLogger) Errorf(format string, args ...any) {
 	l.cfg.Logger.Error("database", "err", fmt.Sprintf(format, args...))
 }
 func (l pebbleLogger) Fatalf(format string, args ...any) {
-	l.cfg.Fatal(fmt.Errorf(format, args...))
+	// Pebble formats errors with %+v, which would print where it was.
+	for i, a := range args {
+		if err, ok := a.(error); ok {
+			args[i] = err.Error()
+		}
+	}
+	l.cfg.Fatal(fmt.Errorf(strings.ReplaceAll(format, "%+v", "%v"), args...))
 	panic("ledger: Fatal returned")
 }
 

@@ -52,11 +52,11 @@ func (l *Ledger) Raw(index int64) ([]byte, error) {
 func parseEntry(index int64, raw []byte) (*Entry, error) {
 	e, err := entry.Parse(raw)
 	if err != nil {
-		return nil, &CorruptionError{Key: fmt.Sprintf("entry %d", index), What: err.Error()}
+		return nil, &CorruptionError{Key: fmt.Sprintf("entry %d", index), What: record.What(err)}
 	}
 	r, err := record.Parse(e.Envelope)
 	if err != nil {
-		return nil, &CorruptionError{Key: fmt.Sprintf("entry %d", index), What: err.Error()}
+		return nil, &CorruptionError{Key: fmt.Sprintf("entry %d", index), What: record.What(err)}
 	}
 	return &Entry{Index: index, Raw: raw, Stamp: e.Stamp, Record: r}, nil
 }

@@ -139,7 +139,7 @@ func (a *Audit) Add(entries [][]byte) {
 	})
 	for i := range cs {
 		if cs[i].sig != nil {
-			a.fault(first+int64(i), BrokenSignature, cs[i].sig.Error())
+			a.fault(first+int64(i), BrokenSignature, record.What(cs[i].sig))
 		}
 	}
 }
@@ -185,7 +185,7 @@ func (a *Audit) inOrder(c *checked) {
 	case c.newer && index > 0:
 		a.notJudged(c, index)
 	case c.err != nil:
-		a.fault(index, BrokenEntry, c.err.Error())
+		a.fault(index, BrokenEntry, record.What(c.err))
 	default:
 		a.judge(c, index)
 	}
@@ -269,7 +269,7 @@ func (a *Audit) judge(c *checked, index int64) {
 	}
 	key, err := a.registry.Bound(c.rec, index)
 	if err != nil {
-		a.fault(index, KeyNotBound, err.Error())
+		a.fault(index, KeyNotBound, record.What(err))
 		return
 	}
 	c.key = key
@@ -280,7 +280,7 @@ func (a *Audit) judge(c *checked, index int64) {
 			return // reported by Add
 		}
 		if err := a.registry.Add(c.rec, index, c.leaf); err != nil {
-			a.fault(index, BrokenEntry, err.Error())
+			a.fault(index, BrokenEntry, record.What(err))
 			return
 		}
 		a.report.RegistryEntries++

@@ -1,5 +1,7 @@
 package record
 
+import "errors"
+
 // Reasons why a record is refused. They are stable: programs may compare
 // them.
 const (
@@ -27,12 +29,23 @@ type Error struct {
 	Next string
 }
 
+// What returns what an error says is wrong. Of an [*Error] it leaves out what
+// to do about it, which is meant for the author: whoever finds the record in a
+// log later can do nothing about it.
+func What(err error) string {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err.Error()
+	}
+	if e.Field == "" {
+		return e.Detail
+	}
+	return e.Field + " " + e.Detail
+}
+
 // Error returns "FIELD DETAIL: NEXT".
 func (e *Error) Error() string {
-	s := e.Detail
-	if e.Field != "" {
-		s = e.Field + " " + s
-	}
+	s := What(e)
 	if e.Next != "" {
 		s += ": " + e.Next
 	}

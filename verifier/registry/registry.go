@@ -152,16 +152,25 @@ func (g *Registry) Bound(r *record.Record, at int64) (*Binding, error) {
 // speaksFor reports what keeps b from signing as a, or "".
 func (b *Binding) speaksFor(a *onusv1.Author) string {
 	switch {
-	case b.Administrator != a.GetAdministrator():
-		return fmt.Sprintf("names administrator %q, but the key is %s", a.GetAdministrator(), b.holder())
-	case b.Agent != a.GetAgent():
-		return fmt.Sprintf("names agent %q, but the key is %s", a.GetAgent(), b.holder())
+	case b.Administrator != a.GetAdministrator(), b.Agent != a.GetAgent():
+		return fmt.Sprintf("is %s, but the key is %s", party(a), b.holder())
 	case b.Operator != a.GetOperator():
-		return fmt.Sprintf("names operator %q, but the key is %s", a.GetOperator(), b.holder())
+		return fmt.Sprintf("names operator %q, but the key is %s, and its operator is %q", a.GetOperator(), b.holder(), b.Operator)
 	case b.Instance != "" && b.Instance != a.GetInstance():
 		return fmt.Sprintf("names instance %q, but the key is %s", a.GetInstance(), b.holder())
 	}
 	return ""
+}
+
+// party names an author for people.
+func party(a *onusv1.Author) string {
+	switch {
+	case a.GetAdministrator() != "":
+		return "administrator " + a.GetAdministrator()
+	case a.GetAgent() != "":
+		return "agent " + a.GetAgent()
+	}
+	return "operator " + a.GetOperator()
 }
 
 func (b *Binding) holder() string {

@@ -120,6 +120,15 @@ func (k LogKey) Open(signed []byte) (Checkpoint, error) {
 		return Checkpoint{}, fmt.Errorf("a signed checkpoint has at most %d bytes, this has %d", MaxCheckpoint, len(signed))
 	}
 	n, err := note.Open(signed, note.VerifierList(k.v))
+	var none *note.UnverifiedNoteError
+	if errors.As(err, &none) {
+		by := "nobody"
+		if len(none.Note.UnverifiedSigs) > 0 {
+			s := none.Note.UnverifiedSigs[0]
+			by = fmt.Sprintf("%s+%08x", s.Name, s.Hash)
+		}
+		return Checkpoint{}, fmt.Errorf("the checkpoint is signed by %s, the key given is %s+%08x: the wrong key, or not that log", by, k.v.Name(), k.v.KeyHash())
+	}
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("the checkpoint is not signed by %s: %w", k.v.Name(), err)
 	}

@@ -43,7 +43,7 @@ func VerifyInclusion(index, size int64, leaf Hash, p []Hash, root Hash) error {
 	if index < 0 || index >= size {
 		return fmt.Errorf("index %d is not in a tree of %d leaves", index, size)
 	}
-	return proof.VerifyInclusion(rfc6962.DefaultHasher, uint64(index), uint64(size), leaf[:], FormatProof(p), root[:])
+	return legible(proof.VerifyInclusion(rfc6962.DefaultHasher, uint64(index), uint64(size), leaf[:], FormatProof(p), root[:]))
 }
 
 // VerifyConsistency checks that the tree of size1 and root1 is a prefix of
@@ -65,7 +65,16 @@ func VerifyConsistency(size1, size2 int64, root1, root2 Hash, p []Hash) error {
 		}
 		return nil
 	}
-	return proof.VerifyConsistency(rfc6962.DefaultHasher, uint64(size1), uint64(size2), FormatProof(p), root1[:], root2[:])
+	return legible(proof.VerifyConsistency(rfc6962.DefaultHasher, uint64(size1), uint64(size2), FormatProof(p), root1[:], root2[:]))
+}
+
+// legible says a root mismatch in the form in which checkpoints have roots.
+func legible(err error) error {
+	var m proof.RootMismatchError
+	if errors.As(err, &m) && len(m.CalculatedRoot) == HashSize && len(m.ExpectedRoot) == HashSize {
+		return fmt.Errorf("the proof leads to root %s, not to %s", Hash(m.CalculatedRoot), Hash(m.ExpectedRoot))
+	}
+	return err
 }
 
 // A NodeReader returns the hash of a complete subtree: the node at level

@@ -4,6 +4,7 @@
 package keyfile
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -79,11 +80,14 @@ func WriteNew(path string, data []byte, mode fs.FileMode) error {
 // LoadSigner reads a private key. It refuses one that others can read.
 func LoadSigner(path string) (crypto.Signer, error) {
 	if path == "" {
-		return nil, errors.New("no key given: make one with onus key new")
+		return nil, errors.New("no key given: --key FILE; onus key new makes one")
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("key: %w", err)
+	}
+	if b, err := os.ReadFile(path); err == nil && bytes.Contains(b, []byte("BEGIN PUBLIC KEY")) {
+		return nil, fmt.Errorf("%s is a public key: give the private one, %s", path, strings.TrimSuffix(path, ".pub"))
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("key %s can be read by others (mode %04o): chmod 600 it", path, info.Mode().Perm())
@@ -135,7 +139,10 @@ func readPEM(path, kind string) ([]byte, error) {
 		return nil, err
 	}
 	block, _ := pem.Decode(data)
-	if block == nil || block.Type != kind {
+	switch {
+	case block != nil && block.Type == "PRIVATE KEY" && kind == "PUBLIC KEY":
+		return nil, fmt.Errorf("%s is a private key: give the public one, %s.pub", path, path)
+	case block == nil || block.Type != kind:
 		return nil, fmt.Errorf("%s holds no PEM block %q", path, kind)
 	}
 	return block.Bytes, nil
