@@ -121,7 +121,8 @@ func New(cfg Config) (*Agent, error) {
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return nil, fmt.Errorf("config: Server is %.80q: set it to the ledger's URL, such as https://ledger.example.com", cfg.Server)
 	}
-	key, err := tree.ParseLogKey(cfg.LogKey)
+	// As a file of it has it, with a line break.
+	key, err := tree.ParseLogKey(strings.TrimSuffix(cfg.LogKey, "\n"))
 	if err != nil {
 		return nil, fmt.Errorf("config: LogKey: %w: set it to the log's vkey, from a source that you trust", err)
 	}

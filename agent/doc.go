@@ -42,9 +42,9 @@
 //
 // # What is in the log and what is not
 //
-// Texts are committed to under a salt, and stored off the log, encrypted, where
-// they can be erased. Step.Plain and Step.Withhold name the fields for which
-// that is to be otherwise. Users, sessions and the persons touched are
+// Texts are committed to under a salt, and stored off the log, encrypted under
+// their user's key, so that they can be forgotten. Step.Plain and Step.Withhold
+// name the fields for which that is to be otherwise. Users, sessions and the persons touched are
 // pseudonyms that the ledger mints: [Agent.User], [Agent.Session],
 // [Agent.Subject]. Elements (type, action, location, amounts) stay readable in
 // the log for ever, because verdicts compare them: no names of persons there.

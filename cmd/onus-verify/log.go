@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"github.com/onus-ledger/onus/cmd/internal/bearer"
 	"github.com/onus-ledger/onus/cmd/internal/progress"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/gen/onus/v1/onusv1connect"
@@ -23,7 +23,7 @@ import (
 )
 
 func newLog() *cobra.Command {
-	var logKey string
+	var logKey, token string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "log URL --log-key K",
@@ -44,23 +44,35 @@ for the ids of the first 4 million records and the registry.`,
 			if err != nil {
 				return err
 			}
-			v := &logVerifier{client: newClient(args[0]), key: key, anchored: anchored, audit: verifier.NewAudit(), out: cmd.OutOrStdout(), asJSON: asJSON}
+			client, err := newClient(args[0], token)
+			if err != nil {
+				return err
+			}
+			v := &logVerifier{client: client, key: key, anchored: anchored, audit: verifier.NewAudit(), out: cmd.OutOrStdout(), asJSON: asJSON}
 			return v.run(cmd.Context())
 		},
 	}
 	cmd.Flags().StringVar(&logKey, "log-key", "", "the log's verifier key, or a file that holds it (log.vkey)")
+	cmd.Flags().StringVar(&token, "token", "", bearer.Usage)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-func newClient(url string) onusv1connect.LedgerServiceClient {
+func newClient(url, flag string) (onusv1connect.LedgerServiceClient, error) {
+	token, err := bearer.Load(flag)
+	if err != nil {
+		return nil, err
+	}
 	// A server that hangs must not hang us: dialling and answering are timed,
 	// and logVerifier times each part of a stream.
-	hc := &http.Client{Transport: &http.Transport{
+	t, err := bearer.Transport(&http.Transport{
 		DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 		ResponseHeaderTimeout: time.Minute,
-	}}
-	return onusv1connect.NewLedgerServiceClient(hc, strings.TrimSuffix(url, "/"), connect.WithReadMaxBytes(16<<20))
+	}, url, token)
+	if err != nil {
+		return nil, err
+	}
+	return onusv1connect.NewLedgerServiceClient(&http.Client{Transport: t}, strings.TrimSuffix(url, "/"), connect.WithReadMaxBytes(16<<20)), nil
 }
 
 // logVerifier walks one log.
@@ -83,7 +95,7 @@ func (v *logVerifier) run(ctx context.Context) error {
 	v.started = time.Now()
 	resp, err := v.client.GetCheckpoint(ctx, &onusv1.GetCheckpointRequest{})
 	if err != nil {
-		return err
+		return errors.New(plain(err))
 	}
 	signed := []byte(resp.GetCheckpoint())
 	if !v.anchored {
@@ -95,9 +107,9 @@ func (v *logVerifier) run(ctx context.Context) error {
 		return v.report([]string{err.Error()})
 	}
 	if err := v.walk(ctx, v.audit.Add); err != nil {
-		return err
+		return v.stopped(err)
 	}
-	var problems []string
+	problems := []string{}
 	if err := v.audit.Matches(v.checkpoint, v.key); err != nil {
 		problems = append(problems, err.Error())
 		where, err := v.locate(ctx)
@@ -107,6 +119,32 @@ func (v *logVerifier) run(ctx context.Context) error {
 		problems = append(problems, where...)
 	}
 	return v.report(problems)
+}
+
+// stopped ends a walk that the server, or the network, cut off. Faults that
+// were seen count: a host cannot undo them by hanging up.
+func (v *logVerifier) stopped(err error) error {
+	rep := v.audit.Report()
+	what := fmt.Sprintf("the server stopped after %d of %d entries (%v)", rep.Entries, v.checkpoint.Size, plain(err))
+	if rep.FaultCount > 0 {
+		return v.report([]string{what})
+	}
+	return fmt.Errorf("NOT JUDGED: %s; no fault was seen in those: run it again", what)
+}
+
+// plain says an error of the connection without the words of the protocol.
+func plain(err error) string {
+	var ce *connect.Error
+	if !errors.As(err, &ce) {
+		return err.Error()
+	}
+	switch {
+	case ce.Code() == connect.CodeUnavailable && strings.Contains(ce.Message(), "dial "):
+		return "no ledger answers there: is onus serve running, and is the URL right?"
+	case strings.Contains(ce.Message(), "protocol error"):
+		return "the connection was lost"
+	}
+	return ce.Message()
 }
 
 // keyFromGenesis takes the key that the log names itself: enough to see
@@ -162,10 +200,13 @@ func (v *logVerifier) follow(ctx context.Context, first, end int64, add func([][
 		watchdog.Reset(stall)
 	}
 	if err := stream.Err(); err != nil {
-		return fmt.Errorf("after entry %d: %w", next-1, errors.Join(err, context.Cause(ctx)))
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
+		return err
 	}
 	if next != end {
-		return fmt.Errorf("the server ended after entry %d of %d: it withholds entries that it signed", next-1, end)
+		return errors.New("it withholds entries that it signed")
 	}
 	return nil
 }
@@ -234,9 +275,7 @@ func (v *logVerifier) report(problems []string) error {
 		code = exitUnanchored
 	}
 	if v.asJSON {
-		enc := json.NewEncoder(v.out)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(map[string]any{
+		if err := printJSON(v.out, map[string]any{
 			"genuine": code == 0, "anchored": v.anchored, "origin": v.key.Origin(), "log_key": v.key.String(),
 			"entries": rep.Entries, "registry_entries": rep.RegistryEntries, "not_judged": rep.NotJudged,
 			"compared_to": rep.ComparedTo, "size": v.checkpoint.Size, "root": v.checkpoint.Root.String(),
@@ -269,6 +308,9 @@ func (v *logVerifier) print(rep verifier.Report, problems []string, code int) {
 		fmt.Fprintf(w, "GENUINE: log %s\n", v.key.Origin())
 	}
 	took := time.Since(v.started)
+	if v.checkpoint.Size == 0 {
+		return // nothing was read
+	}
 	fmt.Fprintf(w, "  entries     %d, of which %d are registry entries, in %v (%.0f/s)\n", rep.Entries, rep.RegistryEntries,
 		took.Round(time.Millisecond), float64(rep.Entries)/took.Seconds())
 	fmt.Fprintf(w, "  checkpoint  size %d, root %s\n", v.checkpoint.Size, v.checkpoint.Root)

@@ -1,13 +1,12 @@
 // Command onus-verify is the auditor's tool. It trusts nobody: what it says
-// rests on the bytes it was given and on the log key that its user gave. It
-// shares no code with the server.
+// rests on the bytes it was given and on the log key that its user gave. It has
+// none of the ledger's code.
 package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -21,7 +20,7 @@ import (
 const (
 	exitUsage      = 2 // usage or I/O: nothing was judged
 	exitBroken     = 4 // the evidence is broken
-	exitUnanchored = 5 // agrees with itself, but no key was given
+	exitUnanchored = 5 // no log key was given: at best it agrees with itself
 )
 
 // exitError ends the program with a code; its text has been printed.
@@ -52,7 +51,7 @@ func newRoot() *cobra.Command {
 server never supplies its own trust root.
 
 Exit codes: 0 genuine; 2 usage or I/O, nothing was judged; 4 the evidence is
-broken; 5 agrees with itself, but no log key was given.
+broken; 5 no log key was given, so nothing is anchored.
 
 Every flag can be set in the environment: --log-key is ONUS_LOG_KEY.`,
 		SilenceErrors: true,
@@ -64,10 +63,4 @@ Every flag can be set in the environment: --log-key is ONUS_LOG_KEY.`,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newReceipt(), newLog())
 	return root
-}
-
-// broken prints what is wrong and ends with exit code 4.
-func broken(w io.Writer, format string, args ...any) error {
-	fmt.Fprintf(w, "BROKEN: "+format+"\n", args...)
-	return exitError(exitBroken)
 }

@@ -88,23 +88,30 @@ func readFile(stdin io.Reader, path string) ([]byte, error) {
 func checkReceipt(w io.Writer, data []byte, key tree.LogKey, anchored bool, signer *record.PublicKey, asJSON bool) error {
 	p := new(onusv1.ProvenRecord)
 	if err := protojson.Unmarshal(data, p); err != nil {
-		return broken(w, "the file is not a receipt: %v", err)
+		return brokenReceipt(w, asJSON, "the file is not a receipt that onus receipt wrote, or it was changed")
 	}
 	env, err := record.EnvelopeFromProto(p.GetEnvelope())
 	if err != nil {
-		return broken(w, "%v", err)
+		return brokenReceipt(w, asJSON, record.What(err))
 	}
 	if string(env.Signature) != string(p.GetReceipt().GetSignature()) {
-		return broken(w, "the envelope's signature is not the one that was logged")
+		return brokenReceipt(w, asJSON, "the envelope's signature is not the one that was logged")
 	}
 	if !anchored {
+		const next = "give the log's verifier key: --log-key FILE"
+		if asJSON {
+			if err := printJSON(w, map[string]any{"genuine": false, "anchored": false, "problems": []string{"no log key was given: " + next}}); err != nil {
+				return err
+			}
+			return exitError(exitUnanchored)
+		}
 		fmt.Fprintln(w, "NOT ANCHORED: nothing was verified, because a receipt does not say which key to trust.")
-		fmt.Fprintln(w, "  Give the log's verifier key: --log-key FILE")
+		fmt.Fprintln(w, "  "+next)
 		return exitError(exitUnanchored)
 	}
 	proven, err := verifier.OpenReceipt(p.GetReceipt(), env.Type, env.Payload, key, signer)
 	if err != nil {
-		return broken(w, "%v", err)
+		return brokenReceipt(w, asJSON, record.What(err))
 	}
 	if asJSON {
 		return printReceiptJSON(w, proven)
@@ -122,11 +129,25 @@ func checkReceipt(w io.Writer, data []byte, key tree.LogKey, anchored bool, sign
 	return nil
 }
 
-func printReceiptJSON(w io.Writer, p *verifier.Proven) error {
+// brokenReceipt says what is wrong and ends with exit code 4.
+func brokenReceipt(w io.Writer, asJSON bool, what string) error {
+	if !asJSON {
+		fmt.Fprintln(w, "BROKEN: "+what)
+	} else if err := printJSON(w, map[string]any{"genuine": false, "anchored": true, "problems": []string{what}}); err != nil {
+		return err
+	}
+	return exitError(exitBroken)
+}
+
+func printJSON(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
-	return enc.Encode(map[string]any{
-		"genuine": true, "origin": p.Checkpoint.Origin, "index": p.Index, "id": p.Record.ID.String(),
+	return enc.Encode(v)
+}
+
+func printReceiptJSON(w io.Writer, p *verifier.Proven) error {
+	return printJSON(w, map[string]any{
+		"genuine": true, "anchored": true, "problems": []string{}, "origin": p.Checkpoint.Origin, "index": p.Index, "id": p.Record.ID.String(),
 		"log_time": logTime(p.Stamp.LogTime), "size": p.Checkpoint.Size, "root": p.Checkpoint.Root.String(),
 		"signature_checked": p.Signed,
 		"not_proven":        []string{"that the key was the author's", "that what the record says is true", "what was never submitted", "log time"},

@@ -40,13 +40,14 @@ func newAgentRegister() *cobra.Command {
 		Short: "Register an operator, an agent and its key",
 		Long: `Register what is not registered yet: the operator (the unit that answers for
 the agent), the agent class, and the key that its records are signed with. An
-administrator signs. Repeating the command changes nothing.
+administrator signs. What is not said of a registered agent stays as it is, and
+repeating the command changes nothing.
 
 A key is good for every instance (process) of the agent, unless --instance
 binds it to one.`,
-		Example: `  onus agent register --admin-key onus/admin.key --log-key onus/log.vkey \
+		Example: `  onus agent register --admin-key my-ledger/admin.key --log-key my-ledger/log.vkey \
     --operator it/platform --organisation Example --unit Platform --post "Head of Platform" \
-    --id spiffe://example.com/k8s-agent --name "Kubernetes helper" --key k8s.pub`,
+    --id spiffe://example.com/k8s-agent --name "Kubernetes helper" --key k8s.key.pub`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			e, err := newEnrolment(&r, admin, adminKey)
@@ -63,14 +64,31 @@ binds it to one.`,
 					return err
 				}
 			}
-			if name == "" {
-				name = lastSegment(id)
+			// What is not said stays as it is registered.
+			class := &onusv1.AgentClass{Id: id, Operator: op, DisplayName: lastSegment(id)}
+			have, err := e.find(cmd.Context(), id)
+			if err != nil {
+				return err
+			}
+			if have != nil {
+				class = proto.CloneOf(have.GetAgent())
+				class.Operator = op
+			}
+			set := func(flag string, field *string, value string) {
+				if cmd.Flags().Changed(flag) {
+					*field = value
+				}
+			}
+			set("name", &class.DisplayName, name)
+			set("purpose", &class.Purpose, purpose)
+			set("model", &class.Model, model)
+			if len(elements) > 0 {
+				class.Catalogue = elements
 			}
 			e.out = cmd.OutOrStdout()
 			return e.enrol(cmd.Context(),
 				&onusv1.Operator{Id: op, Organisation: organisation, Unit: unit, AccountablePost: post, Contact: contact},
-				&onusv1.AgentClass{Id: id, Operator: op, DisplayName: name, Purpose: purpose, Model: model, Catalogue: elements},
-				pub, instance)
+				class, pub, instance)
 		},
 	}
 	r.writeFlags(cmd)
@@ -144,7 +162,13 @@ func (e *enrolment) enrol(ctx context.Context, op *onusv1.Operator, class *onusv
 	if err != nil {
 		return err
 	}
+	if have != nil && have.GetAgent().GetOperator() != class.GetOperator() {
+		return fmt.Errorf("agent %s is of operator %s for good: register another id for operator %s", class.GetId(), have.GetAgent().GetOperator(), class.GetOperator())
+	}
 	if !knownOp {
+		if op.GetOrganisation() == "" || op.GetUnit() == "" || op.GetAccountablePost() == "" {
+			return usageError{fmt.Errorf("operator %s has no agent yet: say who answers: --organisation, --unit, --post", op.GetId())}
+		}
 		if err := e.submit(ctx, "operator "+op.GetId(), &onusv1.Registration{Subject: &onusv1.Registration_Operator{Operator: op}}); err != nil {
 			return err
 		}
@@ -152,6 +176,9 @@ func (e *enrolment) enrol(ctx context.Context, op *onusv1.Operator, class *onusv
 		fmt.Fprintf(e.out, "operator %s is registered\n", op.GetId())
 	}
 	if have == nil || !proto.Equal(have.GetAgent(), class) {
+		if have != nil {
+			fmt.Fprintf(e.out, "the description of agent %s changes\n", class.GetId())
+		}
 		if err := e.submit(ctx, "agent "+class.GetId(), &onusv1.Registration{Subject: &onusv1.Registration_Agent{Agent: class}}); err != nil {
 			return err
 		}
@@ -186,9 +213,9 @@ func (e *enrolment) knowsOperator(ctx context.Context, op *onusv1.Operator, have
 		}
 		return true
 	})
-	// An operator that has no agent yet shows only when its name is used;
-	// registering it again with the same words does no harm.
-	return known || bare, err
+	// An operator that has no agent yet does not show here. Registering it
+	// again with the same words does no harm.
+	return known, err
 }
 
 // find returns a registered agent, or nil.

@@ -33,6 +33,7 @@ func newBench() *cobra.Command {
 		clients, batch  int
 		duration        time.Duration
 		asJSON          bool
+		intoServer      bool
 	)
 	cmd := &cobra.Command{
 		Use:   "bench",
@@ -40,15 +41,16 @@ func newBench() *cobra.Command {
 		Long: `Sign and submit records from several clients and verify every receipt, for a
 while. Latency is from before the call until the receipt is verified.
 
-Without --server it starts a ledger of its own, in another process, on a
-temporary directory that it removes. With --server it needs an administrator's
-key, to register the agent that it writes as.`,
+It starts a ledger of its own, in another process, on a temporary directory that
+it removes. With --into-server it writes into the ledger at --server, where its
+records stay for ever; it needs an administrator's key then, to register the
+agent that it writes as.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if clients < 1 || batch < 1 || batch > rpc.MaxBatch || duration <= 0 {
 				return usageError{fmt.Errorf("--clients is at least 1, --batch 1 to %d, --duration above 0", rpc.MaxBatch)}
 			}
-			if !cmd.Flags().Changed("server") && r.server == "http://"+defaultListen {
+			if !intoServer {
 				dir, stop, err := startServer(cmd.Context(), &r, cmd.ErrOrStderr())
 				if err != nil {
 					return err
@@ -75,6 +77,7 @@ key, to register the agent that it writes as.`,
 	f := cmd.Flags()
 	f.StringVar(&admin, "admin", "root", "the administrator's name")
 	f.StringVar(&adminKey, "admin-key", "", "the administrator's private key")
+	f.BoolVar(&intoServer, "into-server", false, "write into the ledger at --server, for ever")
 	f.IntVar(&clients, "clients", 1, "clients at the same time")
 	f.IntVar(&batch, "batch", 1, "records in one call")
 	f.DurationVar(&duration, "duration", 10*time.Second, "how long")
@@ -100,7 +103,8 @@ func startServer(ctx context.Context, r *remote, stderr io.Writer) (dataDir, fun
 		os.RemoveAll(tmp)
 		return "", nil, fmt.Errorf("onus init: %w", err)
 	}
-	serve := exec.CommandContext(ctx, self, "serve", "--data", string(dir), "--listen", "127.0.0.1:0")
+	serve := exec.CommandContext(ctx, self, "serve", "--data", string(dir), "--listen", "127.0.0.1:0",
+		"--tokens=", "--client-ca=", "--open=false", "--open-submit=false") // whatever the environment says
 	serve.Cancel = func() error { return serve.Process.Signal(os.Interrupt) }
 	serve.Stderr = stderr
 	out, err := serve.StdoutPipe()

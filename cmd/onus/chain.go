@@ -20,11 +20,11 @@ func newChain() *cobra.Command {
 	var format string
 	var limit int32
 	cmd := &cobra.Command{
-		Use:   "chain ID",
+		Use:   "chain ID|INDEX",
 		Short: "Show the chain that a record belongs to, as a tree",
 		Long: `Show the chain of a record: up its parents to the root, and all that came of
 that root. The tree is built here from the entries that the server sent.`,
-		Args: needOne("a record: an id from onus list"),
+		Args: needOne("a record: an id, or an index"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if format != "text" && format != "json" {
 				return usageError{fmt.Errorf("unknown format %q: use text or json", format)}
@@ -33,7 +33,15 @@ that root. The tree is built here from the entries that the server sent.`,
 			if err != nil {
 				return err
 			}
-			resp, err := client.GetChain(cmd.Context(), &onusv1.GetChainRequest{Id: args[0], Limit: limit, Contents: true})
+			id := args[0]
+			if index, ok := asIndex(id); ok {
+				got, err := client.GetRecord(cmd.Context(), &onusv1.GetRecordRequest{Key: &onusv1.GetRecordRequest_Index{Index: index}})
+				if err != nil {
+					return err
+				}
+				id = got.GetRecord().GetId()
+			}
+			resp, err := client.GetChain(cmd.Context(), &onusv1.GetChainRequest{Id: id, Limit: limit, Contents: true})
 			if err != nil {
 				return err
 			}
@@ -54,6 +62,14 @@ func printChain(w io.Writer, resp *onusv1.GetChainResponse) error {
 	var entries []chain.Entry
 	texts := textOf{}
 	for _, lr := range resp.GetRecords() {
+		if lr.GetRedacted() {
+			e, err := withheld(lr)
+			if err != nil {
+				return err
+			}
+			entries = append(entries, e)
+			continue
+		}
 		e, err := entry.Parse(lr.GetEntry())
 		if err != nil {
 			return fmt.Errorf("entry %d as the server sent it: %w", lr.GetIndex(), err)
@@ -76,7 +92,9 @@ func printChain(w io.Writer, resp *onusv1.GetChainResponse) error {
 		elsewhere[id] = e.GetIndex()
 	}
 	c := chain.Build(entries, elsewhere, resp.GetPolicy())
-	fmt.Fprintf(w, "%d records as of %d entries\n", len(c.Nodes), resp.GetSize())
+	unjudged(c)
+	fmt.Fprintf(w, "%d records; the log had %d entries then\n", len(c.Nodes), resp.GetSize())
+	printWho(w, c)
 	p := newChainPrinter(w, c, texts)
 	for _, root := range c.Roots {
 		p.node(root, "", "")
@@ -87,6 +105,38 @@ func printChain(w io.Writer, resp *onusv1.GetChainResponse) error {
 		fmt.Fprintf(w, "\nThe chain goes on: this shows %d records, --limit shows more.\n", len(c.Nodes))
 	}
 	return nil
+}
+
+// printWho says on whose behalf, by which agents and when, above the tree.
+func printWho(w io.Writer, c *chain.Chain) {
+	users, agents, imported := map[string]bool{}, map[string]bool{}, 0
+	for _, n := range c.Nodes {
+		if isWithheld(n.Record) {
+			continue
+		}
+		m := n.Record.Msg
+		if m.GetUser() != "" {
+			users[m.GetUser()] = true
+		}
+		if a := m.GetAuthor(); a.GetAgent() != "" {
+			agents[fmt.Sprintf("%s of %s", a.GetAgent(), a.GetOperator())] = true
+		}
+		if m.GetCapture() != onusv1.Capture_CAPTURE_SELF {
+			imported++
+		}
+	}
+	if len(users) > 0 {
+		fmt.Fprintf(w, "for   %s\n", strings.Join(slices.Sorted(maps.Keys(users)), ", "))
+	}
+	for _, a := range slices.Sorted(maps.Keys(agents)) {
+		fmt.Fprintf(w, "by    %s\n", a)
+	}
+	if len(c.Nodes) > 0 && !isWithheld(c.Nodes[0].Record) {
+		fmt.Fprintf(w, "from  %s (log time)\n", time.UnixMilli(c.Nodes[0].LogTime).UTC().Format("2006-01-02 15:04:05 UTC"))
+	}
+	if imported > 0 {
+		fmt.Fprintf(w, "! %d records were not recorded by the agent itself (import, telemetry or a proxy): who did what, and when, is asserted\n", imported)
+	}
 }
 
 func printReferences(w io.Writer, title string, refs []chain.Reference) {
@@ -139,8 +189,12 @@ func newChainPrinter(w io.Writer, c *chain.Chain, t textOf) *chainPrinter {
 // column; actions and outcomes, and all but the last child, branch off.
 func (p *chainPrinter) node(n *chain.Node, lead, rest string) {
 	m := n.Record.Msg
-	fmt.Fprintf(p.w, "%s#%d %s  %s  by %s, %s\n", lead, n.Index, kind(m), describe(m, p.texts, 100), author(m),
-		time.UnixMilli(n.LogTime).UTC().Format("15:04:05.000Z"))
+	if isWithheld(n.Record) {
+		fmt.Fprintf(p.w, "%s#%d withheld  by %s\n", lead, n.Index, party(m))
+	} else {
+		fmt.Fprintf(p.w, "%s#%d %s  %s  by %s, %s\n", lead, n.Index, kind(m), describe(m, p.texts, 100), author(m),
+			time.UnixMilli(n.LogTime).UTC().Format("15:04:05.000Z"))
+	}
 	for _, f := range n.Findings {
 		if f.Severity != chain.Info && !p.everywhere[f.Code] {
 			fmt.Fprintf(p.w, "%s     ! %s: %s\n", rest, f.Code, f.Text)

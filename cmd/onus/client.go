@@ -2,15 +2,14 @@ package main
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 
+	"github.com/onus-ledger/onus/cmd/internal/bearer"
 	"github.com/onus-ledger/onus/cmd/internal/keyfile"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/gen/onus/v1/onusv1connect"
@@ -23,11 +22,14 @@ import (
 // remote is a ledger that a command talks to.
 type remote struct {
 	server, ca, logKey string
+	// token shows who calls: a token, @FILE, or empty.
+	token string
 }
 
 // flags adds the flags of commands that read.
 func (r *remote) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&r.server, "server", "http://"+defaultListen, "the ledger's URL")
+	cmd.Flags().StringVar(&r.token, "token", "", bearer.Usage)
 	cmd.Flags().StringVar(&r.ca, "tls-ca", "", "PEM file with the authority that the server's certificate must come from; default: the system's")
 }
 
@@ -49,16 +51,19 @@ func (r *remote) httpClient() (*http.Client, error) {
 		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
 	}
 	if r.ca != "" {
-		pem, err := os.ReadFile(r.ca)
-		if err != nil {
+		if t.TLSClientConfig.RootCAs, err = loadPool("--tls-ca", r.ca); err != nil {
 			return nil, err
 		}
-		t.TLSClientConfig.RootCAs = x509.NewCertPool()
-		if !t.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, usageError{fmt.Errorf("--tls-ca %s holds no certificate", r.ca)}
-		}
 	}
-	return &http.Client{Transport: t}, nil
+	token, err := bearer.Load(r.token)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	withToken, err := bearer.Transport(t, r.server, token)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return &http.Client{Transport: withToken}, nil
 }
 
 func (r *remote) client() (onusv1connect.LedgerServiceClient, error) {

@@ -53,8 +53,14 @@ func (d dataDir) create(origin, adminName string, admin crypto.Signer, policy *o
 	if why := record.CheckOrigin(origin); why != "" {
 		return nil, usageError{fmt.Errorf("origin %q %s: use a name such as log.example.com/agents", origin, why)}
 	}
+	if strings.Contains(origin, "://") {
+		return nil, usageError{fmt.Errorf("origin %q is a URL: leave out the scheme, as in log.example.com/agents", origin)}
+	}
 	if d.exists() {
 		return nil, fmt.Errorf("%w: %s", ledger.ErrExists, d)
+	}
+	if files, err := os.ReadDir(string(d)); err == nil && len(files) > 0 {
+		return nil, fmt.Errorf("%s holds other files: name a new directory for the ledger", d)
 	}
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
 		return nil, err

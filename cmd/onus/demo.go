@@ -25,7 +25,7 @@ const demoOrigin = "demo.example.com/onus"
 
 func newDemo() *cobra.Command {
 	var data, listen string
-	var once bool
+	var once, open bool
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Make a ledger, play a scenario with real agents, verify it",
@@ -44,13 +44,14 @@ where a demo ran before, the scenario is played once more on the same ledger.`,
 				}
 				data = filepath.Join(tmp, "ledger")
 			}
-			d := &demo{dir: dataDir(data), out: cmd.OutOrStdout()}
+			d := &demo{dir: dataDir(data), out: cmd.OutOrStdout(), warn: cmd.ErrOrStderr(), who: access{open: open}}
 			return d.run(cmd.Context(), listen, once)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&data, "data", "", "directory of the ledger; default: a new temporary one")
 	f.StringVar(&listen, "listen", defaultListen, "address to listen on; if it is the default and taken, a free one")
+	f.BoolVar(&open, "open", false, "serve everybody who reaches the port, even from other machines")
 	f.BoolVar(&once, "once", false, "end when all is verified, instead of serving on")
 	return cmd
 }
@@ -59,6 +60,8 @@ where a demo ran before, the scenario is played once more on the same ledger.`,
 type demo struct {
 	dir    dataDir
 	out    io.Writer
+	warn   io.Writer
+	who    access
 	ledger *ledger.Ledger
 	remote remote
 	enrol  *enrolment
@@ -74,10 +77,14 @@ func (d *demo) run(ctx context.Context, listen string, once bool) (err error) {
 	if err != nil {
 		return errors.Join(err, d.ledger.Close())
 	}
+	if err := d.who.check(ln, "stay here          --listen "+defaultListen); err != nil {
+		return errors.Join(err, ln.Close(), d.ledger.Close())
+	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	serving, stop := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- (&rpc.Server{Ledger: d.ledger, Logger: log}).Serve(serving, ln) }()
+	srv := &rpc.Server{Ledger: d.ledger, Logger: log}
+	go func() { served <- srv.Serve(serving, ln) }()
 	defer func() {
 		stop()
 		err = errors.Join(err, <-served, d.ledger.Close())
@@ -87,6 +94,7 @@ func (d *demo) run(ctx context.Context, listen string, once bool) (err error) {
 		return err
 	}
 	d.say("A ledger for agents: log %s in %s, served at %s", d.ledger.LogKey().Origin(), d.dir, d.remote.server)
+	d.who.announce(d.out, d.warn, srv, ln)
 
 	root, err := d.playS1(ctx)
 	if err != nil {
@@ -152,8 +160,12 @@ func (d *demo) agent(ctx context.Context, op *onusv1.Operator, class *onusv1.Age
 	if err := d.enrol.enrol(ctx, op, class, pub, ""); err != nil {
 		return nil, err
 	}
+	hc, err := d.remote.httpClient()
+	if err != nil {
+		return nil, err
+	}
 	return agent.New(agent.Config{
-		Server: d.remote.server, LogKey: d.ledger.LogKey().String(),
+		Server: d.remote.server, HTTPClient: hc, LogKey: d.ledger.LogKey().String(),
 		Signer: key, Agent: class.GetId(), Operator: op.GetId(),
 	})
 }

@@ -55,7 +55,7 @@ Every flag can be set in the environment: --log-key is ONUS_LOG_KEY.`,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		newInit(), newServe(), newDemo(), newFsck(),
-		newKey(), newAgent(),
+		newKey(), newToken(), newAgent(),
 		newSubmit(), newGet(), newList(), newReceipt(), newChain(),
 		newImport(), newBench(),
 	)
@@ -78,6 +78,14 @@ func exitCode(err error) int {
 // explain adds what a server's problem says to do next.
 func explain(err error) string {
 	text := err.Error()
+	var ce *connect.Error
+	if errors.As(err, &ce) {
+		// What the protocol calls the error is for programs.
+		text = strings.Replace(text, ce.Code().String()+": ", "", 1)
+		if ce.Code() == connect.CodeUnavailable && strings.Contains(ce.Message(), "dial ") {
+			text = "no ledger answers there: is onus serve running, and is --server right? (" + ce.Message() + ")"
+		}
+	}
 	if p := problemOf(err); p.GetNext() != "" && !strings.Contains(text, p.GetNext()) {
 		text += ": " + p.GetNext()
 	}

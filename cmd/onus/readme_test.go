@@ -51,7 +51,7 @@ func TestReadmeCurl(t *testing.T) {
 	if !strings.Contains(string(out), `"index":"4"`) || !strings.Contains(string(out), `"checkpoint":`) {
 		t.Errorf("got %s, want a receipt at index 4", out)
 	}
-	verify := exec.Command(s.verify, "log", s.url, "--log-key", filepath.Join(s.dir, "ledger", "log.vkey"))
+	verify := exec.Command(s.verify, "log", s.url, "--log-key", filepath.Join(s.dir, "my-ledger", "log.vkey"))
 	if out, err := verify.CombinedOutput(); err != nil {
 		t.Errorf("onus-verify: %v\n%s", err, out)
 	}
@@ -78,11 +78,11 @@ func startDemoServer(t *testing.T) demoServer {
 			t.Fatalf("onus %v: %v\n%s", args, err, out)
 		}
 	}
-	run("init", "--data", "ledger", "--origin", "log.example.com/agents")
-	s.server = startServe(t, s.onus, filepath.Join(dir, "ledger"))
+	run("init", "--data", "my-ledger", "--origin", "log.example.com/agents")
+	s.server = startServe(t, s.onus, filepath.Join(dir, "my-ledger"))
 	s.url = s.server.url
 	run("key", "new", "-o", "k8s.key")
-	run("agent", "register", "--server", s.url, "--admin-key", "ledger/admin.key", "--log-key", "ledger/log.vkey",
+	run("agent", "register", "--server", s.url, "--admin-key", "my-ledger/admin.key", "--log-key", "my-ledger/log.vkey",
 		"--operator", "it/platform", "--organisation", "Example", "--unit", "Platform", "--post", "Head of Platform",
 		"--id", "spiffe://example.com/k8s-agent", "--name", "Kubernetes helper", "--key", "k8s.key.pub")
 	return s

@@ -17,7 +17,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// defaultListen is loopback: who may read is not restricted yet.
+// defaultListen is loopback, where a ledger may be open.
 const defaultListen = "127.0.0.1:8787"
 
 func newInit() *cobra.Command {
@@ -82,13 +82,16 @@ func (d dataDir) createWithKeyFile(origin, admin, keyFile string, policy *onusv1
 
 func newServe() *cobra.Command {
 	var data, listen, cert, key string
+	var who access
 	cmd := &cobra.Command{
 		Use:   "serve --data DIR",
 		Short: "Serve a ledger: Connect, gRPC, gRPC-Web and JSON on one port",
 		Long: `Serve the ledger in DIR until interrupted; then finish what was accepted.
 
-Who may read is not restricted yet, so serve listens on loopback unless it is
-told otherwise.`,
+Without --tokens or --client-ca everybody who reaches the port may do
+everything, so it then serves on loopback only, unless --open insists. With
+them, callers show a token (onus token new) or a client certificate, and each
+reads what its role allows. See onus token new --help for the roles.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkDataFlag(data); err != nil {
@@ -106,6 +109,10 @@ told otherwise.`,
 				tc = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13}
 			}
 			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+			srv := &rpc.Server{Logger: log, TLS: tc}
+			if err := who.apply(srv, tc); err != nil {
+				return err
+			}
 			l, err := dataDir(data).open(log)
 			if err != nil {
 				return err
@@ -114,9 +121,16 @@ told otherwise.`,
 			if err != nil {
 				return errors.Join(err, l.Close())
 			}
+			if err := who.check(ln,
+				"make a token       onus token new --name root --role administrator --tokens FILE",
+				"and serve with     --tokens FILE, or with --tls-cert, --tls-key and --client-ca FILE",
+				"or stay here       --listen "+defaultListen); err != nil {
+				return errors.Join(err, ln.Close(), l.Close())
+			}
 			announce(cmd.OutOrStdout(), l, dataDir(data), ln, tc != nil)
-			warnIfOpen(cmd.ErrOrStderr(), ln)
-			err = (&rpc.Server{Ledger: l, Logger: log, TLS: tc}).Serve(cmd.Context(), ln)
+			who.announce(cmd.OutOrStdout(), cmd.ErrOrStderr(), srv, ln)
+			srv.Ledger = l
+			err = srv.Serve(cmd.Context(), ln)
 			return errors.Join(err, l.Close())
 		},
 	}
@@ -125,6 +139,7 @@ told otherwise.`,
 	f.StringVar(&listen, "listen", defaultListen, "address to listen on; port 0 takes a free one")
 	f.StringVar(&cert, "tls-cert", "", "certificate chain, PEM")
 	f.StringVar(&key, "tls-key", "", "the certificate's private key, PEM")
+	who.flags(cmd)
 	return cmd
 }
 
@@ -138,13 +153,6 @@ func baseURL(ln net.Listener, secure bool) string {
 		return "https://" + ln.Addr().String()
 	}
 	return "http://" + ln.Addr().String()
-}
-
-// warnIfOpen says so where others than this machine can reach the port.
-func warnIfOpen(w io.Writer, ln net.Listener) {
-	if a, ok := ln.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
-		fmt.Fprintf(w, "onus: WARNING: %s is reachable from other machines, and whoever reaches it can read every record and its contents\n", ln.Addr())
-	}
 }
 
 func newFsck() *cobra.Command {

@@ -23,9 +23,9 @@ type process struct {
 	url string
 }
 
-func startServe(t *testing.T, onus, data string) *process {
+func startServe(t *testing.T, onus, data string, flags ...string) *process {
 	t.Helper()
-	cmd := exec.Command(onus, "serve", "--data", data, "--listen", "127.0.0.1:0")
+	cmd := exec.Command(onus, append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0"}, flags...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -51,7 +51,7 @@ func startServe(t *testing.T, onus, data string) *process {
 // that is served afterwards, which verifies.
 func TestKillUnderLoad(t *testing.T) {
 	s := startDemoServer(t)
-	vkey, err := keyfile.LoadLogKey(filepath.Join(s.dir, "ledger", "log.vkey"))
+	vkey, err := keyfile.LoadLogKey(filepath.Join(s.dir, "my-ledger", "log.vkey"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,8 +98,8 @@ func TestKillUnderLoad(t *testing.T) {
 	victim.cmd.Wait()
 	wg.Wait()
 
-	after := startServe(t, s.onus, filepath.Join(s.dir, "ledger"))
-	if out, err := exec.Command(s.verify, "log", after.url, "--log-key", filepath.Join(s.dir, "ledger", "log.vkey")).CombinedOutput(); err != nil {
+	after := startServe(t, s.onus, filepath.Join(s.dir, "my-ledger"))
+	if out, err := exec.Command(s.verify, "log", after.url, "--log-key", filepath.Join(s.dir, "my-ledger", "log.vkey")).CombinedOutput(); err != nil {
 		t.Fatalf("onus-verify: %v\n%s", err, out)
 	}
 	client, err := (&remote{server: after.url}).client()

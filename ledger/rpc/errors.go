@@ -9,6 +9,7 @@ import (
 	"connectrpc.com/connect"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/ledger"
+	"github.com/onus-ledger/onus/ledger/identity"
 	"github.com/onus-ledger/onus/verifier/record"
 	"github.com/onus-ledger/onus/verifier/registry"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -19,11 +20,14 @@ import (
 var codes = map[string]connect.Code{
 	record.ReasonBadSignature:      connect.CodeUnauthenticated,
 	registry.ReasonKeyNotBound:     connect.CodePermissionDenied,
+	registry.ReasonRevoked:         connect.CodePermissionDenied,
 	registry.ReasonNotPermitted:    connect.CodePermissionDenied,
 	registry.ReasonNotRegistered:   connect.CodeFailedPrecondition,
 	registry.ReasonNoGenesis:       connect.CodeFailedPrecondition,
 	registry.ReasonGenesisMisplace: connect.CodeFailedPrecondition,
 	registry.ReasonConflict:        connect.CodeAlreadyExists,
+	reasonUnauthenticated:          connect.CodeUnauthenticated,
+	reasonUnavailable:              connect.CodeUnavailable,
 	reasonNotFound:                 connect.CodeNotFound,
 	reasonOutOfRange:               connect.CodeOutOfRange,
 	reasonBusy:                     connect.CodeResourceExhausted,
@@ -36,15 +40,17 @@ var codes = map[string]connect.Code{
 
 // Reasons that begin here and not in a record.
 const (
-	reasonNotFound   = "NOT_FOUND"
-	reasonOutOfRange = "OUT_OF_RANGE"
-	reasonPageToken  = "PAGE_TOKEN"
-	reasonBusy       = "QUEUE_FULL"
-	reasonStopping   = "STOPPING"
-	reasonCanceled   = "CANCELED"
-	reasonDeadline   = "DEADLINE_EXCEEDED"
-	reasonDamaged    = "DATABASE_DAMAGED"
-	reasonInternal   = "INTERNAL"
+	reasonUnauthenticated = "UNAUTHENTICATED"
+	reasonUnavailable     = "IDENTITY_UNAVAILABLE"
+	reasonNotFound        = "NOT_FOUND"
+	reasonOutOfRange      = "OUT_OF_RANGE"
+	reasonPageToken       = "PAGE_TOKEN"
+	reasonBusy            = "QUEUE_FULL"
+	reasonStopping        = "STOPPING"
+	reasonCanceled        = "CANCELED"
+	reasonDeadline        = "DEADLINE_EXCEEDED"
+	reasonDamaged         = "DATABASE_DAMAGED"
+	reasonInternal        = "INTERNAL"
 )
 
 // problemOf turns an error of the ledger into what the caller is told.
@@ -54,6 +60,9 @@ func problemOf(err error, log *slog.Logger) (*onusv1.Problem, string) {
 		busy    *ledger.BusyError
 		outside *ledger.RangeError
 		damaged *ledger.CorruptionError
+		unknown *identity.RefusedError
+		unsure  *identity.UnavailableError
+		denied  *notPermittedError
 	)
 	switch {
 	case errors.As(err, &refused):
@@ -70,6 +79,16 @@ func problemOf(err error, log *slog.Logger) (*onusv1.Problem, string) {
 	case errors.Is(err, ledger.ErrStopped):
 		return &onusv1.Problem{Reason: reasonStopping, Next: "send it again when the ledger is back; a repeat is safe",
 			RetryAfter: durationpb.New(time.Second)}, err.Error()
+	case errors.Is(err, identity.ErrNone):
+		return &onusv1.Problem{Reason: reasonUnauthenticated, Next: "send a token (--token @FILE, ONUS_TOKEN, or the header Authorization: Bearer TOKEN) or a client certificate; the ledger's operator makes tokens with onus token new"},
+			"this ledger answers known callers only, and the call brings no credential"
+	case errors.As(err, &unsure):
+		log.Error("callers cannot be known", "err", unsure.Err)
+		return &onusv1.Problem{Reason: reasonUnavailable, Next: "try again; if it stays so, tell the ledger's operator", RetryAfter: durationpb.New(time.Second)}, unsure.What
+	case errors.As(err, &unknown):
+		return &onusv1.Problem{Reason: reasonUnauthenticated, Next: unknown.Next}, unknown.Why
+	case errors.As(err, &denied):
+		return &onusv1.Problem{Reason: registry.ReasonNotPermitted, Field: denied.field, Next: denied.next}, denied.what
 	case errors.Is(err, context.DeadlineExceeded):
 		return &onusv1.Problem{Reason: reasonDeadline, Next: "the record may be logged or not: send it again to find out"}, "the deadline passed before the record was durable"
 	case errors.Is(err, context.Canceled):
@@ -92,7 +111,10 @@ func codeOf(p *onusv1.Problem) connect.Code {
 
 // fail makes the Connect error of an error, with its problem attached.
 func (s *service) fail(err error) error {
-	p, text := problemOf(err, s.log)
+	return connectError(problemOf(err, s.log))
+}
+
+func connectError(p *onusv1.Problem, text string) *connect.Error {
 	e := connect.NewError(codeOf(p), errors.New(text))
 	if d, err := connect.NewErrorDetail(p); err == nil {
 		e.AddDetail(d)

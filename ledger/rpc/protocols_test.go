@@ -163,6 +163,23 @@ func TestPlainPages(t *testing.T) {
 	}
 }
 
+// A web page that has its own name point to this machine gets nothing from a
+// ledger that is open.
+func TestOpenLedgerAnswersToLoopbackNames(t *testing.T) {
+	s := newServer(t, nil)
+	for host, want := range map[string]int{"": 200, "localhost": 200, "[::1]:80": 200, "evil.example.com": 421, "evil.example.com:80": 421} {
+		req, err := http.NewRequest(http.MethodGet, s.url+"/checkpoint", nil)
+		must(t, err)
+		req.Host = host
+		resp, err := http.DefaultClient.Do(req)
+		must(t, err)
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("host %q: status %d, want %d", host, resp.StatusCode, want)
+		}
+	}
+}
+
 func TestHealthAndReflection(t *testing.T) {
 	s := newServer(t, nil)
 	for _, c := range []struct{ path, body, want string }{

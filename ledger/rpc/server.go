@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"connectrpc.com/grpcreflect"
 	"github.com/onus-ledger/onus/gen/onus/v1/onusv1connect"
 	"github.com/onus-ledger/onus/ledger"
+	"github.com/onus-ledger/onus/ledger/identity"
 )
 
 // MaxMessage is the most bytes a request may have.
@@ -30,12 +32,24 @@ type Server struct {
 	// TLS is for a listener without TLS of its own; nil means plain HTTP,
 	// with HTTP/2 by prior knowledge (h2c).
 	TLS *tls.Config
+	// Identity says who is calling; nil means that everybody who reaches the
+	// port is an administrator, which is for demos and tests on loopback.
+	Identity identity.Authenticator
+	// OpenSubmit lets records be submitted without a credential: that they
+	// are signed with a registered key is enough then. A credential that is
+	// not good is refused all the same.
+	OpenSubmit bool
 	// Grace is how long Serve waits for calls under way when it is told to
 	// stop; 0 means 30 seconds.
 	Grace time.Duration
 
-	ready atomic.Bool
+	ready  atomic.Bool
+	denied atomic.Int64
 }
+
+// Denied returns how many calls were denied for want of a credential or of a
+// role.
+func (s *Server) Denied() int64 { return s.denied.Load() }
 
 // Handler returns everything that is served on the port: the RPC service,
 // gRPC health and reflection, GET /checkpoint, /livez and /readyz. stopping
@@ -43,12 +57,17 @@ type Server struct {
 func (s *Server) Handler(stopping context.Context) http.Handler {
 	log := s.logger()
 	mux := http.NewServeMux()
-	mux.Handle(onusv1connect.NewLedgerServiceHandler(&service{s.Ledger, log, stopping},
-		connect.WithReadMaxBytes(MaxMessage), connect.WithCompressMinBytes(4096), strictJSON()))
+	g := &guard{who: s.Identity, openSubmit: s.OpenSubmit, log: log, denied: &s.denied}
+	if g.who == nil {
+		g.who = identity.Open{}
+	}
+	guarded := connect.WithRequestGate(g.enter)
+	mux.Handle(onusv1connect.NewLedgerServiceHandler(&service{s.Ledger, log, g, stopping},
+		guarded, connect.WithReadMaxBytes(MaxMessage), connect.WithCompressMinBytes(4096), strictJSON()))
 	mux.Handle(grpchealth.NewHandler(health{s}))
 	reflector := grpcreflect.NewStaticReflector(onusv1connect.LedgerServiceName, grpchealth.HealthV1ServiceName)
-	mux.Handle(grpcreflect.NewHandlerV1(reflector))
-	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector))
+	mux.Handle(grpcreflect.NewHandlerV1(reflector, guarded))
+	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector, guarded))
 	// c2sp.org/tlog-tiles: the checkpoint must not be cached for long.
 	mux.HandleFunc("GET /checkpoint", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -63,7 +82,7 @@ func (s *Server) Handler(stopping context.Context) http.Handler {
 		}
 		fmt.Fprintln(w, "ok")
 	})
-	return mux
+	return g.handler(mux)
 }
 
 // Serve runs the ledger and serves it on ln until ctx ends. Then it takes no
@@ -72,8 +91,12 @@ func (s *Server) Handler(stopping context.Context) http.Handler {
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	stopping, stop := context.WithCancel(context.Background())
 	defer stop()
+	handler := s.Handler(stopping)
+	if a, ok := ln.Addr().(*net.TCPAddr); ok && a.IP.IsLoopback() && s.Identity == nil {
+		handler = localOnly(handler)
+	}
 	hs := &http.Server{
-		Handler:           s.Handler(stopping),
+		Handler:           handler,
 		TLSConfig:         s.TLS,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
@@ -127,6 +150,23 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		err = nil
 	}
 	return err
+}
+
+// localOnly guards a ledger that is open because only this machine reaches it:
+// a web page elsewhere must not reach it through a browser here, under a name
+// that it had point to this machine.
+func localOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = strings.Trim(r.Host, "[]")
+		}
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			http.Error(w, "this ledger is open to its own machine only: call it by its loopback address, or start it with --tokens", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (s *Server) logger() *slog.Logger {

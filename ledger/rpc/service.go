@@ -1,6 +1,6 @@
 // Package rpc serves a ledger: Connect, gRPC, gRPC-Web and plain JSON on one
-// port. It turns messages into calls of package ledger and back, and decides
-// nothing.
+// port. It turns messages into calls of package ledger and back. It decides
+// one thing, who may call and read what: the table in access.go, and view.
 package rpc
 
 import (
@@ -16,6 +16,7 @@ import (
 
 	"connectrpc.com/connect"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
+	"github.com/onus-ledger/onus/gen/onus/v1/onusv1connect"
 	"github.com/onus-ledger/onus/ledger"
 	"github.com/onus-ledger/onus/verifier/record"
 	"github.com/onus-ledger/onus/verifier/tree"
@@ -29,6 +30,7 @@ const MaxBatch = 256
 type service struct {
 	ledger *ledger.Ledger
 	log    *slog.Logger
+	guard  *guard
 	// stopping ends streams when the server shuts down.
 	stopping context.Context
 }
@@ -101,7 +103,7 @@ func (s *service) Mint(_ context.Context, req *onusv1.MintRequest) (*onusv1.Mint
 	return &onusv1.MintResponse{Pseudonyms: ps}, nil
 }
 
-func (s *service) GetRecord(_ context.Context, req *onusv1.GetRecordRequest) (*onusv1.GetRecordResponse, error) {
+func (s *service) GetRecord(ctx context.Context, req *onusv1.GetRecordRequest) (*onusv1.GetRecordResponse, error) {
 	index, err := s.index(req.GetId(), req.GetIndex(), req.GetKey() != nil)
 	if err != nil {
 		return nil, s.fail(err)
@@ -110,7 +112,10 @@ func (s *service) GetRecord(_ context.Context, req *onusv1.GetRecordRequest) (*o
 	if err != nil {
 		return nil, s.fail(err)
 	}
-	r, err := s.logged(e, req.GetContents())
+	if err := viewOf(ctx).mayRead(e); err != nil {
+		return nil, s.denied(ctx, onusv1connect.LedgerServiceGetRecordProcedure, err)
+	}
+	r, err := s.logged(ctx, e, req.GetContents())
 	if err != nil {
 		return nil, s.fail(err)
 	}
@@ -132,8 +137,8 @@ func (s *service) index(id string, index int64, set bool) (int64, error) {
 	return s.ledger.Index(parsed)
 }
 
-// logged decodes an entry for the caller.
-func (s *service) logged(e *ledger.Entry, contents bool) (*onusv1.LoggedRecord, error) {
+// logged decodes an entry for the caller, with those contents that it may see.
+func (s *service) logged(ctx context.Context, e *ledger.Entry, contents bool) (*onusv1.LoggedRecord, error) {
 	r := &onusv1.LoggedRecord{
 		Index:   e.Index,
 		Id:      e.Record.ID.String(),
@@ -142,13 +147,13 @@ func (s *service) logged(e *ledger.Entry, contents bool) (*onusv1.LoggedRecord, 
 		Record:  e.Record.Msg,
 	}
 	var err error
-	if contents {
+	if contents && viewOf(ctx).contents(e.Record.Msg.GetAuthor()) {
 		r.Contents, err = s.ledger.Contents(e)
 	}
 	return r, err
 }
 
-func (s *service) ListRecords(_ context.Context, req *onusv1.ListRecordsRequest) (*onusv1.ListRecordsResponse, error) {
+func (s *service) ListRecords(ctx context.Context, req *onusv1.ListRecordsRequest) (*onusv1.ListRecordsResponse, error) {
 	since, err := millis("since", req.GetSince())
 	if err != nil {
 		return nil, s.fail(err)
@@ -157,18 +162,22 @@ func (s *service) ListRecords(_ context.Context, req *onusv1.ListRecordsRequest)
 	if err != nil {
 		return nil, s.fail(err)
 	}
-	page, err := s.ledger.List(ledger.Query{
+	q := ledger.Query{
 		Agent: req.GetAgent(), Instance: req.GetInstance(), Operator: req.GetOperator(),
 		User: req.GetUser(), Session: req.GetSession(), Subject: req.GetSubject(),
 		Operation: req.GetOperation(), Resource: req.GetResource(),
 		Since: since, Before: before, NewestFirst: req.GetNewestFirst(),
-	}, int(req.GetPageSize()), req.GetPageToken())
+	}
+	if err := viewOf(ctx).query(&q); err != nil {
+		return nil, s.denied(ctx, onusv1connect.LedgerServiceListRecordsProcedure, err)
+	}
+	page, err := s.ledger.List(q, int(req.GetPageSize()), req.GetPageToken())
 	if err != nil {
 		return nil, s.fail(err)
 	}
 	resp := &onusv1.ListRecordsResponse{NextPageToken: page.Next, Size: page.Size}
 	for _, e := range page.Entries {
-		r, err := s.logged(e, false)
+		r, err := s.logged(ctx, e, false)
 		if err != nil {
 			return nil, s.fail(err)
 		}
@@ -188,10 +197,19 @@ func millis(field string, t *timestamppb.Timestamp) (int64, error) {
 	return t.AsTime().Add(time.Millisecond - 1).UnixMilli(), nil
 }
 
-func (s *service) GetReceipt(_ context.Context, req *onusv1.GetReceiptRequest) (*onusv1.GetReceiptResponse, error) {
+func (s *service) GetReceipt(ctx context.Context, req *onusv1.GetReceiptRequest) (*onusv1.GetReceiptResponse, error) {
 	index, err := s.index(req.GetId(), req.GetIndex(), req.GetKey() != nil)
 	if err != nil {
 		return nil, s.fail(err)
+	}
+	if v := viewOf(ctx); v.Scoped() {
+		e, err := s.ledger.Entry(index)
+		if err != nil {
+			return nil, s.fail(err)
+		}
+		if err := v.mayRead(e); err != nil {
+			return nil, s.denied(ctx, onusv1connect.LedgerServiceGetReceiptProcedure, err)
+		}
 	}
 	p, err := s.ledger.Receipt(index)
 	if err != nil {
@@ -220,7 +238,7 @@ func (s *service) GetCheckpoint(context.Context, *onusv1.GetCheckpointRequest) (
 	return &onusv1.GetCheckpointResponse{Checkpoint: string(s.ledger.Checkpoint())}, nil
 }
 
-func (s *service) GetChain(_ context.Context, req *onusv1.GetChainRequest) (*onusv1.GetChainResponse, error) {
+func (s *service) GetChain(ctx context.Context, req *onusv1.GetChainRequest) (*onusv1.GetChainResponse, error) {
 	id, err := record.ParseID(req.GetId())
 	if err != nil {
 		return nil, s.fail(&record.Error{Reason: record.ReasonInvalid, Field: "id", Detail: "is not a record id: " + err.Error(), Next: "use the id from a receipt"})
@@ -229,13 +247,21 @@ func (s *service) GetChain(_ context.Context, req *onusv1.GetChainRequest) (*onu
 	if err != nil {
 		return nil, s.fail(err)
 	}
+	operator, all, err := viewOf(ctx).chain(c)
+	if err != nil {
+		return nil, s.denied(ctx, onusv1connect.LedgerServiceGetChainProcedure, err)
+	}
 	resp := &onusv1.GetChainResponse{Cut: c.Cut, Size: c.Size, Policy: s.ledger.Registry().Genesis().GetPolicy()}
 	for id, index := range c.Elsewhere {
 		resp.Elsewhere = append(resp.Elsewhere, &onusv1.Elsewhere{Id: id.String(), Index: index})
 	}
 	slices.SortFunc(resp.Elsewhere, func(a, b *onusv1.Elsewhere) int { return cmp.Compare(a.GetIndex(), b.GetIndex()) })
 	for _, e := range c.Entries {
-		r, err := s.logged(e, req.GetContents())
+		if !all && e.Record.Msg.GetAuthor().GetOperator() != operator {
+			resp.Records = append(resp.Records, redacted(e))
+			continue
+		}
+		r, err := s.logged(ctx, e, req.GetContents())
 		if err != nil {
 			return nil, s.fail(err)
 		}

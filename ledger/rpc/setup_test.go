@@ -82,18 +82,16 @@ func newServer(t *testing.T, tweak func(*rpc.Server)) *server {
 	})
 	s.url = "http://" + ln.Addr().String()
 	s.client = onusv1connect.NewLedgerServiceClient(http.DefaultClient, s.url)
-	if srv.TLS == nil {
-		s.enrol()
-	}
+	s.enrol(operator, agentID, s.agent)
 	return s
 }
 
-func (s *server) enrol() {
+func (s *server) enrol(op, agent string, key record.Signer) {
 	s.t.Helper()
 	for _, reg := range []*onusv1.Registration{
-		{Subject: &onusv1.Registration_Operator{Operator: &onusv1.Operator{Id: operator, Organisation: "Example", Unit: "Platform", AccountablePost: "Head of Platform"}}},
-		{Subject: &onusv1.Registration_Agent{Agent: &onusv1.AgentClass{Id: agentID, Operator: operator, DisplayName: "Kubernetes helper"}}},
-		{Subject: &onusv1.Registration_Key{Key: &onusv1.KeyBinding{PublicKey: s.agent.Public().SPKI(), Agent: agentID, Operator: operator}}},
+		{Subject: &onusv1.Registration_Operator{Operator: &onusv1.Operator{Id: op, Organisation: "Example", Unit: "Platform", AccountablePost: "Head of Platform"}}},
+		{Subject: &onusv1.Registration_Agent{Agent: &onusv1.AgentClass{Id: agent, Operator: op, DisplayName: "Kubernetes helper"}}},
+		{Subject: &onusv1.Registration_Key{Key: &onusv1.KeyBinding{PublicKey: key.Public().SPKI(), Agent: agent, Operator: op}}},
 	} {
 		r, err := record.Sign(&onusv1.Record{
 			Origin: origin, Nonce: ledger.NewNonce(), Author: &onusv1.Author{Administrator: "root"},
@@ -101,7 +99,7 @@ func (s *server) enrol() {
 			Body: &onusv1.Record_Registration{Registration: reg},
 		}, s.admin)
 		must(s.t, err)
-		_, err = s.client.Submit(context.Background(), &onusv1.SubmitRequest{Envelope: r.Envelope.Proto()})
+		_, err = s.ledger.Submit(context.Background(), ledger.Submission{Envelope: r.Envelope})
 		must(s.t, err)
 	}
 }

@@ -295,6 +295,10 @@ func (x *ProvenRecord) GetReceipt() *Receipt {
 
 // LoggedRecord is one entry of the log. Only `entry` is evidence: everything
 // else is decoded from it, or opens its commitments.
+//
+// In a chain that crosses operators, a caller who is an agent or an operator
+// gets the others' records redacted: index, id, and a record with the author's
+// agent and operator, parent and causes, and nothing else.
 type LoggedRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Index int64                  `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
@@ -304,7 +308,9 @@ type LoggedRecord struct {
 	LogTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=log_time,json=logTime,proto3" json:"log_time,omitempty"`
 	Record  *Record                `protobuf:"bytes,5,opt,name=record,proto3" json:"record,omitempty"`
 	// Contents that are stored and that the caller may see.
-	Contents      []*Content `protobuf:"bytes,6,rep,name=contents,proto3" json:"contents,omitempty"`
+	Contents []*Content `protobuf:"bytes,6,rep,name=contents,proto3" json:"contents,omitempty"`
+	// The rest is withheld from the caller.
+	Redacted      bool `protobuf:"varint,7,opt,name=redacted,proto3" json:"redacted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -379,6 +385,13 @@ func (x *LoggedRecord) GetContents() []*Content {
 		return x.Contents
 	}
 	return nil
+}
+
+func (x *LoggedRecord) GetRedacted() bool {
+	if x != nil {
+		return x.Redacted
+	}
+	return false
 }
 
 type SubmitRequest struct {
@@ -2250,14 +2263,15 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"checkpoint\"i\n" +
 	"\fProvenRecord\x12-\n" +
 	"\benvelope\x18\x01 \x01(\v2\x11.onus.v1.EnvelopeR\benvelope\x12*\n" +
-	"\areceipt\x18\x02 \x01(\v2\x10.onus.v1.ReceiptR\areceipt\"\xd8\x01\n" +
+	"\areceipt\x18\x02 \x01(\v2\x10.onus.v1.ReceiptR\areceipt\"\xf4\x01\n" +
 	"\fLoggedRecord\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x03R\x05index\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +
 	"\x05entry\x18\x03 \x01(\fR\x05entry\x125\n" +
 	"\blog_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\alogTime\x12'\n" +
 	"\x06record\x18\x05 \x01(\v2\x0f.onus.v1.RecordR\x06record\x12,\n" +
-	"\bcontents\x18\x06 \x03(\v2\x10.onus.v1.ContentR\bcontents\"l\n" +
+	"\bcontents\x18\x06 \x03(\v2\x10.onus.v1.ContentR\bcontents\x12\x1a\n" +
+	"\bredacted\x18\a \x01(\bR\bredacted\"l\n" +
 	"\rSubmitRequest\x12-\n" +
 	"\benvelope\x18\x01 \x01(\v2\x11.onus.v1.EnvelopeR\benvelope\x12,\n" +
 	"\bcontents\x18\x02 \x03(\v2\x10.onus.v1.ContentR\bcontents\"Z\n" +

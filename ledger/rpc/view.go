@@ -1,0 +1,96 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
+	"github.com/onus-ledger/onus/ledger"
+	"github.com/onus-ledger/onus/ledger/identity"
+)
+
+// view is what a caller sees of the ledger.
+type view struct{ identity.Caller }
+
+func viewOf(ctx context.Context) view { return view{callerOf(ctx)} }
+
+// mayRead returns why the caller may not read a record as a whole, or nil.
+func (v view) mayRead(e *ledger.Entry) error {
+	if !v.Scoped() || v.Owns(e.Record.Msg.GetAuthor()) {
+		return nil
+	}
+	return &notPermittedError{
+		what: fmt.Sprintf("entry %d is not a record of %s: reading it needs the role %s", e.Index, v, listRoles(readers)),
+		next: "ask for your own records; GetChain shows the chains that they are part of",
+	}
+}
+
+// contents reports whether the caller may see what a record's commitments
+// hide.
+func (v view) contents(author *onusv1.Author) bool {
+	return v.Role == identity.Compliance || v.Role == identity.Administrator || v.Owns(author)
+}
+
+// query holds a listing to the caller's own records.
+func (v view) query(q *ledger.Query) error {
+	own, field := (*string)(nil), ""
+	switch v.Role {
+	case identity.Agent:
+		own, field = &q.Agent, "agent"
+	case identity.Operator:
+		own, field = &q.Operator, "operator"
+	}
+	switch {
+	case !v.Scoped():
+		return nil
+	case own == nil || v.Scope == "": // nobody; a guard that let it in is broken
+		return &notPermittedError{what: "the caller has no role", next: nextRole}
+	case *own != "" && *own != v.Scope:
+		return &notPermittedError{field: field,
+			what: fmt.Sprintf("%s %.100q is not %s: listing its records needs the role %s", field, *own, v.Scope, listRoles(readers)),
+			next: fmt.Sprintf("leave the filter %s out, or set it to %s", field, v.Scope)}
+	}
+	*own = v.Scope
+	return nil
+}
+
+// chain returns which operator's records in a chain the caller reads as a
+// whole, with all = true for everybody's, or why it may not read the chain.
+//
+// A chain is an agent's or an operator's if it holds a record of theirs. They
+// then read what their own operator answers for; of the others they see that
+// there is a record, where it stands and whose it is.
+func (v view) chain(c *ledger.Chain) (operator string, all bool, err error) {
+	if !v.Scoped() {
+		return "", true, nil
+	}
+	i := slices.IndexFunc(c.Entries, func(e *ledger.Entry) bool { return v.Owns(e.Record.Msg.GetAuthor()) })
+	if i < 0 {
+		next := "ask for a chain that one of your records is part of"
+		if c.Cut {
+			next += "; this one was cut: a higher limit may reach it"
+		}
+		return "", false, &notPermittedError{
+			what: fmt.Sprintf("the chain holds no record of %s: reading it needs the role %s", v, listRoles(readers)), next: next}
+	}
+	// The operator who answers for an agent class never changes, so any
+	// record of the class names it.
+	return c.Entries[i].Record.Msg.GetAuthor().GetOperator(), false, nil
+}
+
+// redacted is what others see of an entry: index, id and party, and the links
+// that the picture of a chain is drawn from.
+func redacted(e *ledger.Entry) *onusv1.LoggedRecord {
+	m := e.Record.Msg
+	return &onusv1.LoggedRecord{
+		Index:    e.Index,
+		Id:       e.Record.ID.String(),
+		Redacted: true,
+		Record: &onusv1.Record{
+			Author: &onusv1.Author{Agent: m.GetAuthor().GetAgent(), Operator: m.GetAuthor().GetOperator()},
+			Parent: m.GetParent(),
+			Causes: m.GetCauses(),
+		},
+	}
+}
