@@ -83,6 +83,10 @@ type Report struct {
 	// that is not known here. Their hashes were checked and, as far as they
 	// could be read, their stamps, ids and signatures.
 	NotJudged int64
+	// StampsOff counts the entries whose stamp is not over the registry that
+	// the log has before them. Only the first of them is a fault: a registry
+	// entry that was changed spoils all stamps after it.
+	StampsOff int64
 	// ComparedTo is the index before which every record that could be read was
 	// compared with every other, to see one that is logged twice. It is below
 	// Entries only in a log of more than [MaxIDs] records.
@@ -247,8 +251,12 @@ func (a *Audit) stamped(c *checked, index int64) {
 
 	count, root := a.registry.Stamp(index)
 	if s.RegistryCount != count || s.RegistryRoot != root {
-		a.fault(index, BrokenStamp, fmt.Sprintf("stamped with %d registry entries and root %s, the log has %d and %s",
-			s.RegistryCount, s.RegistryRoot, count, root))
+		// A registry entry that was changed spoils every stamp after it: the
+		// first is a fault, the others follow from it.
+		if a.report.StampsOff++; a.report.StampsOff == 1 {
+			a.fault(index, BrokenStamp, fmt.Sprintf("stamped with %d registry entries and root %s, the log has %d and %s",
+				s.RegistryCount, s.RegistryRoot, count, root))
+		}
 	}
 }
 

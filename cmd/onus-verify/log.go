@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 
 	"connectrpc.com/connect"
 	"github.com/onus-ledger/onus/cmd/internal/bearer"
+	"github.com/onus-ledger/onus/cmd/internal/keyfile"
 	"github.com/onus-ledger/onus/cmd/internal/progress"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/gen/onus/v1/onusv1connect"
@@ -23,7 +25,7 @@ import (
 )
 
 func newLog() *cobra.Command {
-	var logKey, token string
+	var logKey, token, ca string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "log URL --log-key K",
@@ -44,7 +46,7 @@ for the ids of the first 4 million records and the registry.`,
 			if err != nil {
 				return err
 			}
-			client, err := newClient(args[0], token)
+			client, err := newClient(args[0], token, ca)
 			if err != nil {
 				return err
 			}
@@ -54,20 +56,28 @@ for the ids of the first 4 million records and the registry.`,
 	}
 	cmd.Flags().StringVar(&logKey, "log-key", "", "the log's verifier key, or a file that holds it (log.vkey)")
 	cmd.Flags().StringVar(&token, "token", "", bearer.Usage)
+	cmd.Flags().StringVar(&ca, "tls-ca", "", "PEM file with the authority that the server's certificate must come from; default: the system's")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-func newClient(url, flag string) (onusv1connect.LedgerServiceClient, error) {
+func newClient(url, flag, ca string) (onusv1connect.LedgerServiceClient, error) {
 	token, err := bearer.Load(flag)
 	if err != nil {
 		return nil, err
+	}
+	tc := &tls.Config{MinVersion: tls.VersionTLS12}
+	if ca != "" {
+		if tc.RootCAs, err = keyfile.LoadAuthorities(ca); err != nil {
+			return nil, fmt.Errorf("--tls-ca: %w", err)
+		}
 	}
 	// A server that hangs must not hang us: dialling and answering are timed,
 	// and logVerifier times each part of a stream.
 	t, err := bearer.Transport(&http.Transport{
 		DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 		ResponseHeaderTimeout: time.Minute,
+		TLSClientConfig:       tc,
 	}, url, token)
 	if err != nil {
 		return nil, err
@@ -263,6 +273,9 @@ func (v *logVerifier) report(problems []string) error {
 	rep := v.audit.Report()
 	for _, f := range rep.Faults {
 		problems = append(problems, f.String())
+	}
+	if rep.StampsOff > 1 {
+		problems = append(problems, fmt.Sprintf("%d entries after it are stamped otherwise too, as follows from a changed registry entry", rep.StampsOff-1))
 	}
 	if more := rep.FaultCount - int64(len(rep.Faults)); more > 0 {
 		problems = append(problems, fmt.Sprintf("and %d more", more))

@@ -2,14 +2,13 @@ package main
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strings"
 
+	"github.com/onus-ledger/onus/cmd/internal/keyfile"
 	"github.com/onus-ledger/onus/ledger/identity"
 	"github.com/onus-ledger/onus/ledger/rpc"
 	"github.com/spf13/cobra"
@@ -55,7 +54,7 @@ func (a *access) apply(srv *rpc.Server, tc *tls.Config) error {
 		who = append(who, tokens)
 	}
 	if a.clientCA != "" {
-		pool, err := loadPool("--client-ca", a.clientCA)
+		pool, err := keyfile.LoadAuthorities(a.clientCA)
 		if err != nil {
 			return err
 		}
@@ -110,17 +109,4 @@ func (a *access) announce(out, warn io.Writer, srv *rpc.Server, ln net.Listener)
 		fmt.Fprintf(out, "  callers  anybody may do everything (--open)\n")
 		fmt.Fprintf(warn, "onus: WARNING: %s is reachable from other machines, and whoever reaches it can read every record and its contents\n", ln.Addr())
 	}
-}
-
-// loadPool reads certificates of authorities.
-func loadPool(flag, path string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, usageError{fmt.Errorf("%s %s holds no certificate", flag, path)}
-	}
-	return pool, nil
 }

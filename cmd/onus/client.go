@@ -51,7 +51,7 @@ func (r *remote) httpClient() (*http.Client, error) {
 		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
 	}
 	if r.ca != "" {
-		if t.TLSClientConfig.RootCAs, err = loadPool("--tls-ca", r.ca); err != nil {
+		if t.TLSClientConfig.RootCAs, err = keyfile.LoadAuthorities(r.ca); err != nil {
 			return nil, err
 		}
 	}

@@ -33,6 +33,9 @@ chains: a user's message is an intent, an assistant's text an interpretation or
 a decision, a tool call an action, its result the outcome. All texts are
 committed to; the records say capture "import".
 
+FILE holds one conversation a line: {"messages": [{"role": "user", "content":
+"…"}, …]}, maybe with "user_id".
+
 An import that broke off is run again: with the same key, name, secret and file
 time it makes the same records, which the ledger answers as duplicates.`,
 		Args: needOne("one file of transcripts"),
@@ -68,7 +71,10 @@ time it makes the same records, which the ledger answers as duplicates.`,
 				Progress: func(s openaichat.Summary) { bar.Update(int64(s.Records), 0) }})
 			bar.Clear()
 			if err != nil {
-				return fmt.Errorf("after %d conversations, %d records: %w", sum.Conversations, sum.Records, err)
+				return fmt.Errorf("%s, after %d conversations and %d records: %w", args[0], sum.Conversations, sum.Records, err)
+			}
+			if sum.Conversations == 0 {
+				return fmt.Errorf("%s holds no conversation", args[0])
 			}
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), sum)

@@ -148,6 +148,19 @@ func readPEM(path, kind string) ([]byte, error) {
 	return block.Bytes, nil
 }
 
+// LoadAuthorities reads the certificates that a server's must come from.
+func LoadAuthorities(path string) (*x509.CertPool, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(data) {
+		return nil, fmt.Errorf("%s holds no certificate", path)
+	}
+	return pool, nil
+}
+
 // LoadLogKey takes a log key as it is written, or a file that holds it.
 func LoadLogKey(s string) (tree.LogKey, error) {
 	if s == "" {
