@@ -39,9 +39,11 @@ func (l *Ledger) Agents(from, limit int) (agents []*onusv1.RegisteredAgent, next
 func (l *Ledger) agent(h *head, id string) (*onusv1.RegisteredAgent, error) {
 	class, index := l.registry.Agent(id, h.size)
 	op, _ := l.registry.Operator(class.GetOperator(), h.size)
-	a := &onusv1.RegisteredAgent{Agent: class, Operator: op, Index: index, LastIndex: -1}
+	a := &onusv1.RegisteredAgent{Agent: class, Operator: op, Index: index, LastIndex: -1,
+		Revoked: l.revokedAt(h, &onusv1.Author{Agent: id, Operator: class.GetOperator()})}
 	for _, k := range l.registry.Keys(id, h.size) {
-		a.Keys = append(a.Keys, &onusv1.RegisteredKey{KeyId: k.Key.ID(), Instance: k.Instance, Index: k.Index})
+		a.Keys = append(a.Keys, &onusv1.RegisteredKey{KeyId: k.Key.ID(), Instance: k.Instance, Index: k.Index,
+			Revoked: l.revokedAt(h, &onusv1.Author{KeyId: k.Key.ID()}, &onusv1.Author{Instance: k.Instance, Agent: id})})
 	}
 	c, err := l.index.cursor(post(byAgent, id), 0, h.size)
 	if err != nil {
@@ -59,4 +61,17 @@ func (l *Ledger) agent(h *head, id string) (*onusv1.RegisteredAgent, error) {
 	a.LastIndex = last
 	a.LastTime = timestamppb.New(time.UnixMilli(e.Stamp.LogTime))
 	return a, nil
+}
+
+// revokedAt returns the index of the first revocation of any of these, or nil.
+func (l *Ledger) revokedAt(h *head, of ...*onusv1.Author) *int64 {
+	var first *int64
+	for _, a := range of {
+		for _, r := range l.registry.Revocations(a, h.size) {
+			if first == nil || r.Index < *first {
+				first = &r.Index
+			}
+		}
+	}
+	return first
 }

@@ -11,17 +11,15 @@ import (
 	"github.com/onus-ledger/onus/cmd/internal/keyfile"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/gen/onus/v1/onusv1connect"
-	"github.com/onus-ledger/onus/ledger"
 	"github.com/onus-ledger/onus/verifier/record"
 	"github.com/onus-ledger/onus/verifier/tree"
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 func newAgent() *cobra.Command {
-	cmd := &cobra.Command{Use: "agent", Short: "Register agents and see who is registered"}
-	cmd.AddCommand(newAgentRegister(), newAgentList(), newAgentShow())
+	cmd := &cobra.Command{Use: "agent", Short: "Register and revoke agents, and see who is registered"}
+	cmd.AddCommand(newAgentRegister(), newAgentRevoke(), newAgentList(), newAgentShow())
 	return cmd
 }
 
@@ -254,27 +252,32 @@ func eachAgent(ctx context.Context, client onusv1connect.LedgerServiceClient, f 
 }
 
 func (e *enrolment) submit(ctx context.Context, what string, reg *onusv1.Registration) error {
-	r, err := record.Sign(&onusv1.Record{
-		Origin:      e.key.Origin(),
-		Nonce:       ledger.NewNonce(),
-		Author:      &onusv1.Author{Administrator: e.admin},
-		Capture:     onusv1.Capture_CAPTURE_SELF,
-		ClaimedTime: timestamppb.Now(),
-		Body:        &onusv1.Record_Registration{Registration: reg},
-	}, e.signer)
-	if err != nil {
-		return err
-	}
-	resp, err := e.client.Submit(ctx, &onusv1.SubmitRequest{Envelope: r.Envelope.Proto()})
+	index, err := e.sign(ctx, &onusv1.Record{Body: &onusv1.Record_Registration{Registration: reg}}, nil)
 	if err != nil {
 		return fmt.Errorf("register %s: %w", what, err)
+	}
+	fmt.Fprintf(e.out, "registered %s: entry %d, proven\n", what, index)
+	return nil
+}
+
+// sign completes a record of the administrator's, logs it and returns where it
+// stands, proven.
+func (e *enrolment) sign(ctx context.Context, m *onusv1.Record, contents []*onusv1.Content) (int64, error) {
+	m.Author = &onusv1.Author{Administrator: e.admin}
+	complete(m, e.key.Origin())
+	r, err := record.Sign(m, e.signer)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := e.client.Submit(ctx, &onusv1.SubmitRequest{Envelope: r.Envelope.Proto(), Contents: contents})
+	if err != nil {
+		return 0, err
 	}
 	p, err := openReceipt(resp.GetReceipt(), r, e.key, e.signer)
 	if err != nil {
-		return fmt.Errorf("register %s: %w", what, err)
+		return 0, err
 	}
-	fmt.Fprintf(e.out, "registered %s: entry %d, proven\n", what, p.Index)
-	return nil
+	return p.Index, nil
 }
 
 func newAgentList() *cobra.Command {
@@ -302,8 +305,8 @@ func newAgentList() *cobra.Command {
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			fmt.Fprintln(w, "AGENT\tNAME\tOPERATOR\tANSWERS\tKEYS\tLAST RECORD")
 			for _, a := range all.Agents {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", a.GetAgent().GetId(), a.GetAgent().GetDisplayName(), a.GetOperator().GetId(),
-					a.GetOperator().GetAccountablePost(), len(a.GetKeys()), lastRecord(a))
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s%s\n", a.GetAgent().GetId(), a.GetAgent().GetDisplayName(), a.GetOperator().GetId(),
+					a.GetOperator().GetAccountablePost(), len(a.GetKeys()), lastRecord(a), revokedMark(a))
 			}
 			return w.Flush()
 		},
@@ -338,6 +341,9 @@ func newAgentShow() *cobra.Command {
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			c, op := a.GetAgent(), a.GetOperator()
 			fmt.Fprintf(w, "agent\t%s\t(entry %d)\n", c.GetId(), a.GetIndex())
+			if a.Revoked != nil {
+				fmt.Fprintf(w, "REVOKED\tby entry %d\n", a.GetRevoked())
+			}
 			fmt.Fprintf(w, "name\t%s\n", quote(c.GetDisplayName(), 256))
 			fmt.Fprintf(w, "purpose\t%s\n", quote(c.GetPurpose(), 256))
 			fmt.Fprintf(w, "model\t%s\n", quote(c.GetModel(), 256))
@@ -350,6 +356,9 @@ func newAgentShow() *cobra.Command {
 				who := "any instance"
 				if k.GetInstance() != "" {
 					who = "instance " + k.GetInstance()
+				}
+				if k.Revoked != nil {
+					who += fmt.Sprintf(", REVOKED by entry %d", k.GetRevoked())
 				}
 				fmt.Fprintf(w, "key\t%s\t%s (entry %d)\n", k.GetKeyId(), who, k.GetIndex())
 			}
@@ -367,4 +376,11 @@ func lastRecord(a *onusv1.RegisteredAgent) string {
 		return "none"
 	}
 	return fmt.Sprintf("entry %d, %s", a.GetLastIndex(), a.GetLastTime().AsTime().Format(time.RFC3339))
+}
+
+func revokedMark(a *onusv1.RegisteredAgent) string {
+	if a.Revoked == nil {
+		return ""
+	}
+	return fmt.Sprintf(", REVOKED by entry %d", a.GetRevoked())
 }

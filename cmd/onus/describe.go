@@ -74,6 +74,8 @@ func kind(m *onusv1.Record) string {
 		return "trigger"
 	case *onusv1.Record_Loss:
 		return "loss"
+	case *onusv1.Record_Revocation:
+		return "revocation"
 	case *onusv1.Record_Genesis:
 		return "genesis"
 	}
@@ -122,6 +124,21 @@ func describe(m *onusv1.Record, t textOf, limit int) string {
 	case *onusv1.Record_Loss:
 		add(fmt.Sprintf("records %d to %d are lost", b.Loss.GetFirstSequence(), b.Loss.GetLastSequence()))
 		add(t.show(b.Loss.GetReason(), limit))
+	case *onusv1.Record_Revocation:
+		switch t := b.Revocation.GetTarget().(type) {
+		case *onusv1.Revocation_Key:
+			add("key " + t.Key)
+		case *onusv1.Revocation_Instance:
+			add("instance " + t.Instance.GetInstance() + " of " + t.Instance.GetAgent())
+		case *onusv1.Revocation_Agent:
+			add("agent " + t.Agent)
+		case *onusv1.Revocation_Operator:
+			add("operator " + t.Operator)
+		}
+		if s := b.Revocation.GetSuspectedSince(); s != nil {
+			add("suspected since " + s.AsTime().Format("2006-01-02 15:04:05 UTC"))
+		}
+		add(t.show(b.Revocation.GetReason(), limit))
 	case *onusv1.Record_Genesis:
 		add("log " + m.GetOrigin())
 	}

@@ -2103,8 +2103,11 @@ type RegisteredAgent struct {
 	Index int64            `protobuf:"varint,3,opt,name=index,proto3" json:"index,omitempty"`
 	Keys  []*RegisteredKey `protobuf:"bytes,4,rep,name=keys,proto3" json:"keys,omitempty"`
 	// Index and log time of its newest record; index -1 if there is none.
-	LastIndex     int64                  `protobuf:"varint,5,opt,name=last_index,json=lastIndex,proto3" json:"last_index,omitempty"`
-	LastTime      *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=last_time,json=lastTime,proto3" json:"last_time,omitempty"`
+	LastIndex int64                  `protobuf:"varint,5,opt,name=last_index,json=lastIndex,proto3" json:"last_index,omitempty"`
+	LastTime  *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=last_time,json=lastTime,proto3" json:"last_time,omitempty"`
+	// Index of the revocation of the agent class, or of its operator; not set
+	// if neither is revoked.
+	Revoked       *int64 `protobuf:"varint,7,opt,name=revoked,proto3,oneof" json:"revoked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2181,13 +2184,23 @@ func (x *RegisteredAgent) GetLastTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *RegisteredAgent) GetRevoked() int64 {
+	if x != nil && x.Revoked != nil {
+		return *x.Revoked
+	}
+	return 0
+}
+
 // RegisteredKey is a key bound to an agent.
 type RegisteredKey struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	KeyId    string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	Instance string                 `protobuf:"bytes,2,opt,name=instance,proto3" json:"instance,omitempty"`
 	// Index of the registration.
-	Index         int64 `protobuf:"varint,3,opt,name=index,proto3" json:"index,omitempty"`
+	Index int64 `protobuf:"varint,3,opt,name=index,proto3" json:"index,omitempty"`
+	// Index of the first revocation of the key, of its instance or of the agent
+	// class; not set if none is revoked.
+	Revoked       *int64 `protobuf:"varint,4,opt,name=revoked,proto3,oneof" json:"revoked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2239,6 +2252,13 @@ func (x *RegisteredKey) GetInstance() string {
 func (x *RegisteredKey) GetIndex() int64 {
 	if x != nil {
 		return x.Index
+	}
+	return 0
+}
+
+func (x *RegisteredKey) GetRevoked() int64 {
+	if x != nil && x.Revoked != nil {
+		return *x.Revoked
 	}
 	return 0
 }
@@ -2380,7 +2400,7 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"page_token\x18\x02 \x01(\tR\tpageToken\"n\n" +
 	"\x12ListAgentsResponse\x120\n" +
 	"\x06agents\x18\x01 \x03(\v2\x18.onus.v1.RegisteredAgentR\x06agents\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x85\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb0\x02\n" +
 	"\x0fRegisteredAgent\x12)\n" +
 	"\x05agent\x18\x01 \x01(\v2\x13.onus.v1.AgentClassR\x05agent\x12-\n" +
 	"\boperator\x18\x02 \x01(\v2\x11.onus.v1.OperatorR\boperator\x12\x14\n" +
@@ -2388,11 +2408,17 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"\x04keys\x18\x04 \x03(\v2\x16.onus.v1.RegisteredKeyR\x04keys\x12\x1d\n" +
 	"\n" +
 	"last_index\x18\x05 \x01(\x03R\tlastIndex\x127\n" +
-	"\tlast_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\blastTime\"X\n" +
+	"\tlast_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\blastTime\x12\x1d\n" +
+	"\arevoked\x18\a \x01(\x03H\x00R\arevoked\x88\x01\x01B\n" +
+	"\n" +
+	"\b_revoked\"\x83\x01\n" +
 	"\rRegisteredKey\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x1a\n" +
 	"\binstance\x18\x02 \x01(\tR\binstance\x12\x14\n" +
-	"\x05index\x18\x03 \x01(\x03R\x05index*g\n" +
+	"\x05index\x18\x03 \x01(\x03R\x05index\x12\x1d\n" +
+	"\arevoked\x18\x04 \x01(\x03H\x00R\arevoked\x88\x01\x01B\n" +
+	"\n" +
+	"\b_revoked*g\n" +
 	"\bNameKind\x12\x19\n" +
 	"\x15NAME_KIND_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eNAME_KIND_USER\x10\x01\x12\x15\n" +
@@ -2551,6 +2577,8 @@ func file_onus_v1_ledger_proto_init() {
 		(*GetReceiptRequest_Id)(nil),
 		(*GetReceiptRequest_Index)(nil),
 	}
+	file_onus_v1_ledger_proto_msgTypes[32].OneofWrappers = []any{}
+	file_onus_v1_ledger_proto_msgTypes[33].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
