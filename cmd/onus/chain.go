@@ -93,7 +93,7 @@ func printChain(w io.Writer, resp *onusv1.GetChainResponse) error {
 	}
 	c := chain.Build(entries, elsewhere, resp.GetPolicy())
 	unjudged(c)
-	fmt.Fprintf(w, "%d records; the log had %d entries then\n", len(c.Nodes), resp.GetSize())
+	fmt.Fprintf(w, "%s; the log had %d entries then\n", count(len(c.Nodes), "record"), resp.GetSize())
 	printWho(w, c)
 	p := newChainPrinter(w, c, texts)
 	for _, root := range c.Roots {
@@ -102,7 +102,7 @@ func printChain(w io.Writer, resp *onusv1.GetChainResponse) error {
 	printReferences(w, "Named, but not in the log:", c.Missing)
 	printReferences(w, "Named, and in the log outside what is shown:", c.Elsewhere)
 	if resp.GetCut() {
-		fmt.Fprintf(w, "\nThe chain goes on: this shows %d records, --limit shows more.\n", len(c.Nodes))
+		fmt.Fprintf(w, "\nThe chain goes on: this shows %s, --limit shows more.\n", count(len(c.Nodes), "record"))
 	}
 	return nil
 }
@@ -167,18 +167,18 @@ type chainPrinter struct {
 
 func newChainPrinter(w io.Writer, c *chain.Chain, t textOf) *chainPrinter {
 	p := &chainPrinter{w: w, texts: t, everywhere: map[string]bool{}}
-	count := map[string]int{}
+	found := map[string]int{}
 	for _, n := range c.Nodes {
 		for _, f := range n.Findings {
-			count[f.Code]++
+			found[f.Code]++
 		}
 	}
-	for code, n := range count {
+	for code, n := range found {
 		p.everywhere[code] = n > 5 && 2*n > len(c.Nodes)
 	}
 	for _, code := range slices.Sorted(maps.Keys(p.everywhere)) {
 		if p.everywhere[code] {
-			fmt.Fprintf(w, "! %s: %d of the %d records; onus get ID tells more\n", code, count[code], len(c.Nodes))
+			fmt.Fprintf(w, "! %s: %d of the %d records; onus get ID tells more\n", code, found[code], len(c.Nodes))
 		}
 	}
 	return p

@@ -80,7 +80,7 @@ time it makes the same records, which the ledger answers as duplicates.`,
 				return printJSON(cmd.OutOrStdout(), sum)
 			}
 			out, took := cmd.OutOrStdout(), time.Since(start)
-			fmt.Fprintf(out, "%d conversations: %d records, each in the log and proven, in %v (%.0f/s)\n", sum.Conversations, sum.Records, took.Round(time.Millisecond), float64(sum.Records)/took.Seconds())
+			fmt.Fprintf(out, "%s: %s, each in the log and proven, in %v (%.0f/s)\n", count(sum.Conversations, "conversation"), count(sum.Records, "record"), took.Round(time.Millisecond), float64(sum.Records)/took.Seconds())
 			fmt.Fprintf(out, "  %d were there before\n", sum.Duplicates)
 			fmt.Fprintf(out, "  %d tool calls: %d succeeded, %d failed, %d without a result\n", sum.Actions, sum.Succeeded, sum.Failed, sum.Unknown)
 			return nil

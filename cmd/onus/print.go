@@ -26,6 +26,14 @@ func printJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
+// count says how many of what there are.
+func count(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}
+
 // quote shows text from a record on one line. What could move the cursor,
 // hide or reorder text is escaped, so that a record cannot imitate our words.
 func quote(s string, limit int) string {
