@@ -13,11 +13,13 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"connectrpc.com/connect"
+	"connectrpc.com/grpcreflect"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/gen/onus/v1/onusv1connect"
 	"github.com/onus-ledger/onus/ledger/rpc"
@@ -180,7 +182,7 @@ func TestOpenLedgerAnswersToLoopbackNames(t *testing.T) {
 	}
 }
 
-func TestHealthAndReflection(t *testing.T) {
+func TestHealth(t *testing.T) {
 	s := newServer(t, nil)
 	for _, c := range []struct{ path, body, want string }{
 		{"/grpc.health.v1.Health/Check", `{}`, `SERVING`},
@@ -195,5 +197,22 @@ func TestHealthAndReflection(t *testing.T) {
 		if !strings.Contains(string(b), c.want) {
 			t.Errorf("%s %s: got %s, want %s", c.path, c.body, b, c.want)
 		}
+	}
+}
+
+// What grpcurl and the like ask first.
+func TestReflectionNamesTheService(t *testing.T) {
+	s := newServer(t, nil)
+	stream := grpcreflect.NewClient(h2c(), s.url, connect.WithGRPC()).NewStream(context.Background())
+	defer stream.Close()
+	names, err := stream.ListServices()
+	must(t, err)
+	if !slices.Contains(names, onusv1connect.LedgerServiceName) {
+		t.Errorf("got %v, want %s among them", names, onusv1connect.LedgerServiceName)
+	}
+	files, err := stream.FileContainingSymbol(onusv1connect.LedgerServiceName)
+	must(t, err)
+	if len(files) == 0 || files[0].GetName() != "onus/v1/ledger.proto" {
+		t.Errorf("the service's file is not described: %d files", len(files))
 	}
 }
