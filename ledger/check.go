@@ -253,6 +253,10 @@ func (c *checker) counts(registryCount int64) error {
 		what   string
 	}{{prefixEntry, size, "entries"}, {prefixID, size, "ids"}, {prefixTile, tiles, "tiles"}, {prefixLeaf, size % tileWidth, "leaves"}, {prefixRegistry, registryCount, "registry rows"}, {prefixPosting, c.postings, "index rows"}} {
 		n, err := c.count(t.prefix)
+		if pebble.IsCorruptionError(err) {
+			c.out.problem("%v", damaged(t.what, err))
+			continue
+		}
 		if err != nil {
 			return err
 		}

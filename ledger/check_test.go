@@ -224,3 +224,44 @@ func files(t testing.TB, mem *vfs.MemFS) map[string][]byte {
 	}
 	return all
 }
+
+// A damaged file of the database is named, by Check and by Open, in one line
+// and without a trace.
+func TestDamagedFile(t *testing.T) {
+	mem := vfs.NewMem()
+	h := newHarness(t, mem, nil)
+	h.grow(600)
+	h.close()
+	names, err := mem.List("db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if !strings.HasSuffix(name, ".sst") {
+			continue
+		}
+		f, err := mem.OpenReadWrite("db/"+name, vfs.WriteCategoryUnspecified)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteAt([]byte{0xff, 0, 0xff, 0}, 300); err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+	}
+	said := ""
+	if got, err := Check(context.Background(), h.cfg, nil); err != nil {
+		said = err.Error()
+	} else {
+		said = strings.Join(got.Problems, "; ")
+	}
+	if !strings.Contains(said, "checksum") || strings.Contains(said, "\n") {
+		t.Errorf("Check says %q, want one line about the checksum", said)
+	}
+	if l, err := Open(h.cfg); err == nil {
+		l.Close()
+		t.Error("Open took a damaged database")
+	} else if strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "restore a backup") {
+		t.Errorf("Open: %v", err)
+	}
+}

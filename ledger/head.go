@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/onus-ledger/onus/verifier/entry"
@@ -223,11 +224,21 @@ func (l *Ledger) get(key []byte) ([]byte, error) { return get(l.db, key) }
 
 func get(r pebble.Reader, key []byte) ([]byte, error) {
 	v, closer, err := r.Get(key)
+	if pebble.IsCorruptionError(err) {
+		return nil, damaged(fmt.Sprintf("row %q", key), err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	defer closer.Close()
 	return append([]byte(nil), v...), nil
+}
+
+// damaged makes our error of one by which Pebble says that a file is damaged.
+// Its first line says what is wrong.
+func damaged(where string, err error) *CorruptionError {
+	what, _, _ := strings.Cut(err.Error(), "\n")
+	return &CorruptionError{Key: where, What: what}
 }
 
 func recordOf(raw []byte) (*record.Record, error) {

@@ -279,15 +279,20 @@ func openDatabase(cfg Config, readOnly bool) (*pebble.DB, error) {
 	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EWOULDBLOCK):
 		return nil, fmt.Errorf("another process has %s open, perhaps onus serve: stop it first", cfg.Dir)
 	case pebble.IsCorruptionError(err):
-		return nil, &CorruptionError{Key: cfg.Dir, What: err.Error()}
+		return nil, damaged(cfg.Dir, err)
 	}
 	return nil, fmt.Errorf("open database: %s", err)
 }
 
 func pebbleOptions(cfg Config) *pebble.Options {
 	o := &pebble.Options{
-		FS:                 cfg.FS,
-		Logger:             pebbleLogger{cfg},
+		FS:     cfg.FS,
+		Logger: pebbleLogger{cfg},
+		// A damaged file is an error of the read that met it, and not the end
+		// of the process: Check must be able to say what is damaged.
+		EventListener: &pebble.EventListener{DataCorruption: func(info pebble.DataCorruptionInfo) {
+			cfg.Logger.Error("a database file is damaged: keep it as evidence and restore a backup", "path", info.Path, "err", info.Details.Error())
+		}},
 		FormatMajorVersion: pebble.FormatNewest,
 		MemTableSize:       32 << 20,
 		CacheSize:          64 << 20,

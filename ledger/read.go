@@ -183,6 +183,9 @@ func (l *Ledger) scan(first, end int64, f func(index int64, raw []byte) (bool, e
 			return &CorruptionError{Key: fmt.Sprintf("entry %d", index), What: "is missing"}
 		}
 		raw, err := it.ValueAndErr()
+		if pebble.IsCorruptionError(err) {
+			return damaged(fmt.Sprintf("entry %d", index), err)
+		}
 		if err != nil {
 			return fmt.Errorf("read entry %d: %w", index, err)
 		}
@@ -191,7 +194,10 @@ func (l *Ledger) scan(first, end int64, f func(index int64, raw []byte) (bool, e
 			return err
 		}
 	}
-	if err := it.Error(); err != nil {
+	switch err := it.Error(); {
+	case pebble.IsCorruptionError(err):
+		return damaged(fmt.Sprintf("entry %d or after it", index), err)
+	case err != nil:
 		return fmt.Errorf("scan entries: %w", err)
 	}
 	if index != end {

@@ -120,7 +120,7 @@ func (d dataDir) config(log *slog.Logger) (ledger.Config, error) {
 	}
 	text, err := os.ReadFile(d.contentKey())
 	if err != nil {
-		return ledger.Config{}, fmt.Errorf("content key: %w", err)
+		return ledger.Config{}, fmt.Errorf("content key: %w: restore it, nothing else opens the stored contents", err)
 	}
 	content, err := hex.DecodeString(strings.TrimSuffix(string(text), "\n"))
 	if err != nil || len(content) != 32 {
