@@ -344,11 +344,15 @@ func newAgentShow() *cobra.Command {
 			if a.Revoked != nil {
 				fmt.Fprintf(w, "REVOKED\tby entry %d\n", a.GetRevoked())
 			}
-			fmt.Fprintf(w, "name\t%s\n", quote(c.GetDisplayName(), 256))
-			fmt.Fprintf(w, "purpose\t%s\n", quote(c.GetPurpose(), 256))
-			fmt.Fprintf(w, "model\t%s\n", quote(c.GetModel(), 256))
-			fmt.Fprintf(w, "operator\t%s, %s, %s\t(%s)\n", op.GetAccountablePost(), op.GetUnit(), op.GetOrganisation(), op.GetId())
-			fmt.Fprintf(w, "contact\t%s\n", quote(op.GetContact(), 256))
+			for _, row := range [][2]string{{"name", c.GetDisplayName()}, {"purpose", c.GetPurpose()}, {"model", c.GetModel()}} {
+				if row[1] != "" {
+					fmt.Fprintf(w, "%s\t%s\n", row[0], quote(row[1], 256))
+				}
+			}
+			fmt.Fprintf(w, "answers\t%s, %s, %s\t(%s)\n", quote(op.GetAccountablePost(), 256), quote(op.GetUnit(), 256), quote(op.GetOrganisation(), 256), op.GetId())
+			if op.GetContact() != "" {
+				fmt.Fprintf(w, "contact\t%s\n", quote(op.GetContact(), 256))
+			}
 			for _, e := range c.GetCatalogue() {
 				fmt.Fprintf(w, "is there to\t%s\n", describeElement(e))
 			}

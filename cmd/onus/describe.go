@@ -31,7 +31,7 @@ func (t textOf) show(x *onusv1.Text, limit int) string {
 				return quote(string(data), limit)
 			}
 		}
-		return "(content not shown)"
+		return "(text stored, not shown here)"
 	}
 	return ""
 }
