@@ -31,7 +31,6 @@ const (
 	BrokenStamp     = "BROKEN_STAMP"
 	LogTimeDisputed = "LOG_TIME_DISPUTED"
 	RecordTwice     = "RECORD_LOGGED_TWICE"
-	NotJudged       = "NOT_JUDGED"
 )
 
 const (

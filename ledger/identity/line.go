@@ -52,7 +52,7 @@ func (l Line) Check() error {
 			return fmt.Errorf("the agent class %.80q %s: write agent=spiffe://DOMAIN/PATH", l.Scope, why)
 		}
 	case Operator:
-		if !isOperatorID(l.Scope) {
+		if !record.IsOperatorID(l.Scope) {
 			return fmt.Errorf("%.80q is not the id of an operator: write operator=ID, such as operator=it/platform", l.Scope)
 		}
 	case Auditor, Compliance, Administrator:
@@ -175,20 +175,6 @@ func isToken(s string) bool {
 }
 
 const alnum = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-
-// isOperatorID reports whether s can be the id of an operator, by the rule of
-// package record.
-func isOperatorID(s string) bool {
-	if s == "" || len(s) > 64 || !only(s, "abcdefghijklmnopqrstuvwxyz0123456789._-/") {
-		return false
-	}
-	for seg := range strings.SplitSeq(s, "/") {
-		if seg == "" || seg == "." || seg == ".." {
-			return false
-		}
-	}
-	return true
-}
 
 func only(s, chars string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune(chars, r) })

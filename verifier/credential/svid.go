@@ -151,7 +151,7 @@ func (b *Bundle) checkIssuer(field string, c *x509.Certificate) error {
 
 func checkValidity(leaf *x509.Certificate, at time.Time) error {
 	switch {
-	// x509.Verify takes the zero time for now.
+	// x509.Verify would read the zero time as the present.
 	case at.IsZero() || at.Before(leaf.NotBefore):
 		return refuse(ReasonSVIDNotYetValid, "svid[0]", fmt.Sprintf("is valid from %s, after %s", stamp(leaf.NotBefore), stamp(at)), "wait, or set the issuer's clock")
 	case at.After(leaf.NotAfter):

@@ -87,9 +87,9 @@ const (
 	adminChars    = "abcdefghijklmnopqrstuvwxyz0123456789._-"
 )
 
-// isOperatorID reports whether s is the id of an operator: a path of names.
+// IsOperatorID reports whether s is the id of an operator: a path of names.
 // Ids become parts of URLs and files, so no segment is relative.
-func isOperatorID(s string) bool {
+func IsOperatorID(s string) bool {
 	if !isName(s, 64, operatorChars) {
 		return false
 	}

@@ -33,7 +33,7 @@ func (c *checker) spiffe(field, s string, optional bool) {
 }
 
 func (c *checker) operatorID(field, s string) {
-	c.want(isOperatorID(s), field, "is missing, has characters other than a-z 0-9 . _ - /, or a segment that is empty, . or ..", "use the operator's registered id of at most 64 characters")
+	c.want(IsOperatorID(s), field, "is missing, has characters other than a-z 0-9 . _ - /, or a segment that is empty, . or ..", "use the operator's registered id of at most 64 characters")
 }
 
 func (c *checker) instance(field, s string) {
