@@ -4,14 +4,15 @@
 // scope: an agent is of one agent class, an operator is one operator. What a
 // role may do is decided where it is done, in ledger/rpc.
 //
-// Credentials are bearer tokens and client certificates. Who holds which is
-// in one text file, the token file:
+// Credentials are bearer tokens, client certificates and tokens of OpenID
+// providers. Who holds which is in one text file, the token file:
 //
 //	# name         role[=scope]                             credential
 //	auditor-2026   auditor                                  sha256:9f86d0818…
 //	platform-ci    operator=it/platform                     sha256:60303ae22…
 //	k8s-agent      agent=spiffe://example.com/k8s-agent     sha256:fd61a03af…
 //	dashboard      compliance                               spiffe://example.com/dashboard
+//	m.rossi        auditor                                  oidc:https://login.example.com#248289761001
 //
 // The file holds hashes, never tokens. A workload with a certificate and
 // without a line is the agent class that its certificate names. To revoke a
@@ -120,7 +121,8 @@ type Authenticator interface {
 // ErrNone says that a call brings no credential.
 var ErrNone = errors.New("the call brings no credential")
 
-// RefusedError says that a credential is not good. It holds no part of it.
+// RefusedError says that a credential is not good. It holds no part of it that
+// would let anybody in.
 type RefusedError struct{ Why, Next string }
 
 func (e *RefusedError) Error() string { return e.Why }

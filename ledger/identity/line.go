@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/onus-ledger/onus/verifier/record"
@@ -25,17 +26,25 @@ const maxLine = 8 << 10
 type Line struct {
 	Caller
 	// Hash is the SHA-256 of a token, or SPIFFEID names a workload that shows
-	// a certificate. One of them is set.
-	Hash     [sha256.Size]byte
-	SPIFFEID string
+	// a certificate, or Issuer and Subject name who shows an OIDC token. One
+	// of the three is set.
+	Hash            [sha256.Size]byte
+	SPIFFEID        string
+	Issuer, Subject string
 }
 
-const hashPrefix = "sha256:"
+const (
+	hashPrefix = "sha256:"
+	oidcPrefix = "oidc:"
+)
 
 // String writes the line as [ParseLines] reads it.
 func (l Line) String() string {
 	credential := l.SPIFFEID
-	if credential == "" {
+	switch {
+	case l.Issuer != "":
+		credential = oidcPrefix + l.Issuer + "#" + escapeSubject.Replace(l.Subject)
+	case credential == "":
 		credential = hashPrefix + hex.EncodeToString(l.Hash[:])
 	}
 	return l.Name + " " + l.Caller.String() + " " + credential
@@ -67,7 +76,30 @@ func (l Line) Check() error {
 			return fmt.Errorf("the credential %.80q %s", l.SPIFFEID, why)
 		}
 	}
+	if l.Issuer == "" && l.Subject == "" {
+		return nil
+	}
+	if why := CheckIssuer(l.Issuer); why != "" {
+		return fmt.Errorf("the issuer %.80q %s: write oidc:https://ISSUER#SUB", l.Issuer, why)
+	}
+	// OpenID Connect Core, section 2: ASCII, at most 255 characters.
+	if l.Subject == "" || len(l.Subject) > 255 || strings.ContainsFunc(l.Subject, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return fmt.Errorf("the subject %.80q has not 1 to 255 characters of ASCII: write oidc:https://ISSUER#SUB", l.Subject)
+	}
 	return nil
+}
+
+// In the file a subject is one word.
+var escapeSubject, unescapeSubject = strings.NewReplacer("%", "%25", " ", "%20"), strings.NewReplacer("%25", "%", "%20", " ")
+
+// parseOIDC reads oidc:ISSUER#SUB.
+func parseOIDC(s string) (issuer, subject string, err error) {
+	issuer, word, _ := strings.Cut(s, "#")
+	subject = unescapeSubject.Replace(word)
+	if escapeSubject.Replace(subject) != word {
+		return "", "", fmt.Errorf("the subject %.80q has a %% that is not written %%25", word)
+	}
+	return issuer, subject, nil
 }
 
 // LineError says what is wrong in a token file, and where.
@@ -82,7 +114,7 @@ func (e *LineError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e
 func (e *LineError) Unwrap() error { return e.Err }
 
 // ParseLines reads a token file: lines of three fields, separated by spaces or
-// tabs; from # on, a comment. No credential stands there twice. A name may: so
+// tabs; from a word that begins with # on, a comment. No credential stands there twice. A name may: so
 // a token is replaced without a gap. But it is one caller's.
 func ParseLines(text []byte) ([]Line, error) {
 	if len(text) > MaxFile {
@@ -99,13 +131,15 @@ func ParseLines(text []byte) ([]Line, error) {
 		if len(raw) > maxLine {
 			return fail("has more than %d bytes", maxLine)
 		}
-		content, _, _ := strings.Cut(strings.TrimSuffix(string(raw), "\n"), "#")
-		fields := strings.FieldsFunc(content, func(r rune) bool { return r == ' ' || r == '\t' })
+		fields := strings.FieldsFunc(strings.TrimSuffix(string(raw), "\n"), func(r rune) bool { return r == ' ' || r == '\t' })
+		if i := slices.IndexFunc(fields, func(s string) bool { return s[0] == '#' }); i >= 0 {
+			fields = fields[:i]
+		}
 		if len(fields) == 0 {
 			continue
 		}
 		if len(fields) != 3 {
-			return fail("has %d fields, not the three: name, role[=scope], and sha256:HASH or spiffe://ID", len(fields))
+			return fail("has %d fields, not the three: name, role[=scope], and sha256:HASH, spiffe://ID or oidc:ISSUER#SUB", len(fields))
 		}
 		if len(lines) == MaxLines {
 			return fail("is one more than the %d that a file may have: workloads with certificates need no line", MaxLines)
@@ -145,8 +179,15 @@ func parseFields(name, role, credential string) (Line, error) {
 		hex.Decode(l.Hash[:], []byte(digits))
 	} else if strings.HasPrefix(credential, "spiffe://") {
 		l.SPIFFEID = credential
+	} else if who, ok := strings.CutPrefix(credential, oidcPrefix); ok {
+		if l.Issuer, l.Subject, err = parseOIDC(who); err != nil {
+			return l, err
+		}
+		if l.Issuer == "" {
+			return l, fmt.Errorf("oidc: names no issuer: write oidc:https://ISSUER#SUB")
+		}
 	} else {
-		return l, fmt.Errorf("the third field is neither sha256:HASH nor spiffe://ID: the file holds hashes, never tokens; make both with onus token new")
+		return l, fmt.Errorf("the third field is neither sha256:HASH nor spiffe://ID nor oidc:ISSUER#SUB: the file holds hashes, never tokens; make both with onus token new")
 	}
 	return l, l.Check()
 }

@@ -22,6 +22,8 @@ func TestParseLines(t *testing.T) {
 		"root\tadministrator  " + hashA + "   # until March\n" +
 		"  ci@2026.bank_1-x operator=it/platform " + hashB + "\n" +
 		"k8s agent=" + k8s + " " + k8s + "\n" +
+		"rossi auditor oidc:https://login.example.com/realms/bank#auth0|24%208#%252 #until March\n" +
+		"ci agent=" + k8s + " oidc:https://k8s.example.com#system:serviceaccount:ci:k8s\n" +
 		"board compliance spiffe://example.com/board")) // no line break at the end
 	if err != nil {
 		t.Fatal(err)
@@ -34,10 +36,15 @@ func TestParseLines(t *testing.T) {
 		"root administrator " + hashA,
 		"ci@2026.bank_1-x operator=it/platform " + hashB,
 		"k8s agent=" + k8s + " " + k8s,
+		"rossi auditor oidc:https://login.example.com/realms/bank#auth0|24%208#%252",
+		"ci agent=" + k8s + " oidc:https://k8s.example.com#system:serviceaccount:ci:k8s",
 		"board compliance spiffe://example.com/board",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+	if l := lines[3]; l.Issuer != "https://login.example.com/realms/bank" || l.Subject != "auth0|24 8#%2" {
+		t.Errorf("issuer %q, subject %q", l.Issuer, l.Subject)
 	}
 	if lines, err := identity.ParseLines(nil); err != nil || len(lines) != 0 {
 		t.Errorf("an empty file: %v, %v", lines, err)
@@ -73,6 +80,17 @@ func TestParseLinesRefuses(t *testing.T) {
 		"hash, other":        {"x auditor sha512:" + strings.Repeat("ab", 32), "neither sha256:"},
 		"SPIFFE, bad":        {"x auditor spiffe://example.com//a", "empty path segment"},
 		"hash twice":         {ok + ok + "y auditor " + hashB, "line 2: has the credential of line 1"},
+		"OIDC, no issuer":    {"x auditor oidc:#a", "names no issuer"},
+		"OIDC, no subject":   {"x auditor oidc:https://example.com", "has not 1 to 255 characters"},
+		"OIDC, long subject": {"x auditor oidc:https://example.com#" + strings.Repeat("a", 256), "has not 1 to 255 characters"},
+		"OIDC, not ASCII":    {"x auditor oidc:https://example.com#zoë", "has not 1 to 255 characters"},
+		"OIDC, % alone":      {"x auditor oidc:https://example.com#100%", "not written %25"},
+		"OIDC, in clear":     {"x auditor oidc:http://example.com#a", "plain http to another machine"},
+		"OIDC, query":        {"x auditor oidc:https://example.com?a#a", "query or fragment"},
+		"OIDC, user":         {"x auditor oidc:https://a@example.com#a", "a user"},
+		"OIDC, host alone":   {"x auditor oidc:example.com#a", "does not begin with https://"},
+		"OIDC twice":         {"x auditor oidc:https://example.com#a\ny auditor oidc:https://example.com#a", "line 2: has the credential of line 1"},
+		"glued comment":      {"x auditor " + hashA + "#March", "not followed by 64"},
 		"SPIFFE twice":       {"x auditor " + k8s + "\ny auditor " + k8s, "line 2: has the credential of line 1"},
 		"name of another":    {ok + "ok compliance " + hashB, "line 2: makes ok compliance, which is auditor above"},
 		"CR LF":              {"ok auditor " + hashA + "\r\n", "line 1: sha256: is not followed"},
@@ -108,6 +126,7 @@ func TestNewTokens(t *testing.T) {
 func FuzzParseLines(f *testing.F) {
 	f.Add([]byte("root administrator " + hashA + "\nci operator=it/platform " + hashB + " # comment\n"))
 	f.Add([]byte("k8s agent=" + k8s + " " + k8s))
+	f.Add([]byte("m auditor oidc:https://login.example.com#a%20b%25 # comment"))
 	f.Add([]byte("x\tauditor  spiffe://example.com/x\n\n#\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		lines, err := identity.ParseLines(text)

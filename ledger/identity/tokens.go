@@ -10,12 +10,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
 
 // Tokens is a token file. It knows callers by their tokens, and says who the
-// workloads are that it names.
+// workloads and the subjects of OIDC tokens are that it names.
 type Tokens struct {
 	path string
 	// Recheck is how long, at most, a change of the file is overlooked that
@@ -129,8 +130,8 @@ func (t *Tokens) Authenticate(_ context.Context, req Request) (Caller, error) {
 	hash := sha256.Sum256([]byte(req.Bearer))
 	found := -1
 	// All lines are looked at, each in constant time: how long it takes says
-	// nothing about a token, nor about its hash. The lines of workloads hold
-	// zeros, the hash of nothing that anybody will find.
+	// nothing about a token, nor about its hash. The lines of other credentials
+	// hold zeros, the hash of nothing that anybody will find.
 	for i := range lines {
 		if subtle.ConstantTimeCompare(lines[i].Hash[:], hash[:]) == 1 {
 			found = i
@@ -144,14 +145,16 @@ func (t *Tokens) Authenticate(_ context.Context, req Request) (Caller, error) {
 
 // workload returns who a workload is by its line, if it has one.
 func (t *Tokens) workload(id string) (Caller, bool, error) {
+	return t.find(func(l Line) bool { return l.SPIFFEID == id })
+}
+
+func (t *Tokens) find(is func(Line) bool) (Caller, bool, error) {
 	lines, err := t.current()
 	if err != nil {
 		return Caller{}, false, &UnavailableError{"the ledger cannot tell who is calling", err}
 	}
-	for i := range lines {
-		if lines[i].SPIFFEID == id {
-			return lines[i].Caller, true, nil
-		}
+	if i := slices.IndexFunc(lines, is); i >= 0 {
+		return lines[i].Caller, true, nil
 	}
 	return Caller{}, false, nil
 }
