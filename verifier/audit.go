@@ -1,12 +1,11 @@
 package verifier
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 	"sync"
 
-	"github.com/onus-ledger/onus/verifier/entry"
+	"github.com/onus-ledger/onus/verifier/authority"
 	"github.com/onus-ledger/onus/verifier/record"
 	"github.com/onus-ledger/onus/verifier/registry"
 	"github.com/onus-ledger/onus/verifier/tree"
@@ -31,6 +30,11 @@ const (
 	BrokenStamp     = "BROKEN_STAMP"
 	LogTimeDisputed = "LOG_TIME_DISPUTED"
 	RecordTwice     = "RECORD_LOGGED_TWICE"
+	// NotAdmissible: a record that an honest ledger refuses for what the log
+	// before it says, such as a revocation by who has not the right.
+	NotAdmissible = "NOT_ADMISSIBLE"
+	// UnpinnedKey is not a fault: see [Report.Unpinned].
+	UnpinnedKey = "UNPINNED_KEY"
 )
 
 const (
@@ -45,13 +49,20 @@ const (
 
 // Audit checks a log from its first entry to a checkpoint: every entry's
 // layout, record, id, signature and key binding, its stamps, its time, and
-// the root over all. Entries are added in order, in chunks; each chunk is
-// spread over all processors. Memory does not grow with the log, save for the
-// ids up to [MaxIDs] and the registry.
+// the root over all. Bindings, credentials, grants, revocations and what was
+// used up of limits are derived again from the entries, as of each index.
+// Entries are added in order, in chunks; each chunk is spread over all
+// processors. Memory does not grow with the log, save for the ids up to
+// [MaxIDs], the registry, and the grants with their uses.
 //
 // An Audit is used by one goroutine.
 type Audit struct {
-	registry *registry.Registry
+	registry  *registry.Registry
+	authority *authority.State
+	roots     *Roots
+	// unpinned holds the trust domains and issuers' URLs whose newest entry in
+	// the log has a key that the auditor did not pin.
+	unpinned map[string]bool
 	frontier *tree.Frontier
 	logTime  int64
 	ids      map[[16]byte]struct{}
@@ -75,6 +86,21 @@ type prefix struct {
 type Report struct {
 	Entries         int64
 	RegistryEntries int64
+	// Bindings counts the keys that were bound, by level: K0, K1, K2.
+	// PinnedBindings counts those of them whose credential was checked against
+	// roots that the auditor pinned; K0 has none.
+	Bindings, PinnedBindings [3]int64
+	// Unpinned lists key sets and trust bundles that hold keys which the
+	// auditor, who pinned that issuer or trust domain, did not pin: at most
+	// [MaxFaults]. They are no faults: issuers rotate their keys. But what
+	// rests on them rests on the host's word.
+	Unpinned []Fault
+	// Grants, Revocations and Uses count grants, revocations and use stamps.
+	Grants, Revocations, Uses int64
+	// UserTokens counts records with a user's token by the assurance that the
+	// stamp claims: asserted, token checked, authority checked. The last two
+	// are attested: the tokens are off the log.
+	UserTokens [3]int64
 	// Faults are the first ones; FaultCount counts all.
 	Faults     []Fault
 	FaultCount int64
@@ -97,31 +123,23 @@ type Report struct {
 }
 
 // NewAudit begins an audit.
-func NewAudit() *Audit {
-	return &Audit{
-		registry: registry.New(),
-		frontier: tree.NewFrontier(),
-		ids:      map[[16]byte]struct{}{},
-		maxIDs:   MaxIDs,
-		stride:   1,
-		prefixes: []prefix{{0, tree.Empty}},
-	}
-}
+func NewAudit() *Audit { return NewPinnedAudit(&Roots{}) }
 
-// checked is what the parallel part finds out about one entry.
-type checked struct {
-	leaf tree.Hash
-	e    *entry.Entry // nil if the layout could not be read
-	id   record.ID
-	rec  *record.Record // nil if the record could not be read
-	err  error          // what could not be read
-	// newer says that err may come from a version that is not known here.
-	newer bool
-	// named is the id of the key that a newer record names.
-	named string
-	// key is what the signature is checked with, once the order is known.
-	key *registry.Binding
-	sig error
+// NewPinnedAudit begins an audit that compares the issuers' keys and trust
+// bundles in the log with those that the auditor has from elsewhere.
+func NewPinnedAudit(roots *Roots) *Audit {
+	reg := registry.New()
+	return &Audit{
+		registry:  reg,
+		authority: authority.New(reg, authority.NewMemory()),
+		roots:     roots,
+		unpinned:  map[string]bool{},
+		frontier:  tree.NewFrontier(),
+		ids:       map[[16]byte]struct{}{},
+		maxIDs:    MaxIDs,
+		stride:    1,
+		prefixes:  []prefix{{0, tree.Empty}},
+	}
 }
 
 // Add checks the next entries.
@@ -145,37 +163,6 @@ func (a *Audit) Add(entries [][]byte) {
 			a.fault(first+int64(i), BrokenSignature, record.What(cs[i].sig))
 		}
 	}
-}
-
-// read finds out what an entry says by itself.
-func (c *checked) read(raw []byte) {
-	c.leaf = tree.LeafHash(raw)
-	c.e, c.err = entry.Parse(raw)
-	if c.err != nil {
-		c.e = nil
-		c.newer = errors.Is(c.err, entry.ErrVersion) || errors.Is(c.err, entry.ErrPayloadType)
-		return
-	}
-	c.id = c.e.Envelope.ID()
-	if c.rec, c.err = record.Parse(c.e.Envelope); !record.IsNewer(c.err) {
-		return
-	}
-	named, err := record.NamedKey(c.e.Envelope)
-	if err != nil {
-		return // unknown fields, and broken besides
-	}
-	c.newer, c.named = true, named
-}
-
-// verify checks the signature with c.key.
-func (c *checked) verify() error {
-	if c.rec != nil {
-		return c.rec.VerifySignature(c.key.Key)
-	}
-	if !c.key.Key.Verify(c.e.Envelope.PAE(), c.e.Envelope.Signature) {
-		return errors.New("the signature of a record of a newer version does not verify with the key that it names")
-	}
-	return nil
 }
 
 func (a *Audit) inOrder(c *checked) {
@@ -210,95 +197,6 @@ func (a *Audit) thin() {
 		}
 	}
 	a.prefixes, a.stride = kept, 2*a.stride
-}
-
-// notJudged counts an entry of a newer version, and checks what of it this
-// version can read. A key that is not known here is no fault: a newer version
-// may have bound it in an entry that could not be judged either. The record's
-// own rules, and whether the key may speak for the author, stay open.
-func (a *Audit) notJudged(c *checked, index int64) {
-	a.report.NotJudged++
-	if c.e == nil {
-		return
-	}
-	a.stamped(c, index)
-	if c.key = a.registry.Key(c.named, index); c.key != nil {
-		a.keyEntry(c, index)
-	}
-}
-
-// stamped checks what the stamp of every entry of this layout says.
-func (a *Audit) stamped(c *checked, index int64) {
-	s := &c.e.Stamp
-	if index == 0 {
-		a.report.FirstTime = s.LogTime
-	}
-	if s.LogTime < a.logTime {
-		a.fault(index, LogTimeDisputed, fmt.Sprintf("log time %d is before the previous entry's %d", s.LogTime, a.logTime))
-	}
-	a.logTime = max(a.logTime, s.LogTime)
-	a.report.LastTime = a.logTime
-
-	short := [16]byte(c.id[:16])
-	if _, twice := a.ids[short]; twice {
-		a.fault(index, RecordTwice, "record "+c.id.String()+" stands in the log before")
-	} else if len(a.ids) < a.maxIDs {
-		a.ids[short] = struct{}{}
-	} else {
-		a.forgot = true
-	}
-
-	count, root := a.registry.Stamp(index)
-	if s.RegistryCount != count || s.RegistryRoot != root {
-		// A registry entry that was changed spoils every stamp after it: the
-		// first is a fault, the others follow from it.
-		if a.report.StampsOff++; a.report.StampsOff == 1 {
-			a.fault(index, BrokenStamp, fmt.Sprintf("stamped with %d registry entries and root %s, the log has %d and %s",
-				s.RegistryCount, s.RegistryRoot, count, root))
-		}
-	}
-}
-
-func (a *Audit) keyEntry(c *checked, index int64) {
-	if s := &c.e.Stamp; s.KeyEntry != c.key.Index {
-		a.fault(index, BrokenStamp, fmt.Sprintf("stamped with key entry %d, but entry %d binds the key", s.KeyEntry, c.key.Index))
-	}
-}
-
-func (a *Audit) judge(c *checked, index int64) {
-	a.stamped(c, index)
-	// This version's ledger checks no token and knows no grant, so it stamps
-	// neither. Until the audit derives such a claim again from the log, one
-	// that it cannot check is not let through: a host could make it up.
-	if s := &c.e.Stamp; s.Assurance != 0 || s.User != "" || s.KeySetEntry != -1 || len(s.Uses) != 0 {
-		a.fault(index, BrokenStamp, fmt.Sprintf("stamped with assurance %d of a user's word and %d uses of grants and approvals, which nothing in the log shows",
-			s.Assurance, len(s.Uses)))
-	}
-	key, err := a.registry.Bound(c.rec, index)
-	if err != nil {
-		a.fault(index, KeyNotBound, record.What(err))
-		return
-	}
-	c.key = key
-	a.keyEntry(c, index)
-	if registry.Concerns(c.rec) {
-		// A registry entry counts only if its signature holds.
-		if err := c.rec.VerifySignature(key.Key); err != nil {
-			return // reported by Add
-		}
-		if err := a.registry.Add(c.rec, index, c.leaf); err != nil {
-			a.fault(index, BrokenEntry, record.What(err))
-			return
-		}
-		a.report.RegistryEntries++
-	}
-}
-
-func (a *Audit) fault(index int64, finding, detail string) {
-	a.report.FaultCount++
-	if len(a.report.Faults) < MaxFaults {
-		a.report.Faults = append(a.report.Faults, Fault{index, finding, detail})
-	}
 }
 
 // Registry returns the registry as the log has it so far.

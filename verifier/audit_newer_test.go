@@ -173,16 +173,16 @@ func TestAuditNewerGenesis(t *testing.T) {
 	}
 }
 
-// What this version's ledger never stamps, an audit does not believe.
+// What nothing in the log bears out, an audit does not believe.
 func TestAuditClaimsOfTheHost(t *testing.T) {
 	user := "u-" + strings.Repeat("a", 26)
 	limit := entry.Use{ID: record.ID{1}, Previous: -1, Total: "0"}
 	approval := entry.Use{Approval: true, ID: record.ID{1}, Previous: -1, Denial: -1}
 	for name, bend := range map[string]func(*entry.Stamp){
-		"token":      func(s *entry.Stamp) { s.Assurance, s.User, s.KeySetEntry = 1, user, 2 },
-		"user's key": func(s *entry.Stamp) { s.Assurance, s.User, s.KeySetEntry = 3, user, 0 },
-		"limit":      func(s *entry.Stamp) { s.Uses = []entry.Use{limit} },
-		"approval":   func(s *entry.Stamp) { s.Uses = []entry.Use{approval} },
+		"token":     func(s *entry.Stamp) { s.Assurance, s.User, s.KeySetEntry = 1, user, 2 },
+		"authority": func(s *entry.Stamp) { s.Assurance, s.User, s.KeySetEntry = 2, user, 0 },
+		"limit":     func(s *entry.Stamp) { s.Uses = []entry.Use{limit} },
+		"approval":  func(s *entry.Stamp) { s.Uses = []entry.Use{approval} },
 	} {
 		l := newLog(t)
 		l.add(l.action(l.agent), func(e *entry.Entry) { bend(&e.Stamp) })

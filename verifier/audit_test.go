@@ -45,7 +45,7 @@ func TestAuditOfGoodLog(t *testing.T) {
 		if err := a.Matches(l.opened(), l.log.Key()); err != nil {
 			t.Error(err)
 		}
-		want := verifier.Report{Entries: 100, RegistryEntries: 4, ComparedTo: 100, Root: l.frontier.Root(),
+		want := verifier.Report{Entries: 100, RegistryEntries: 4, Bindings: [3]int64{1}, ComparedTo: 100, Root: l.frontier.Root(),
 			FirstTime: start, LastTime: start + 99}
 		if diff := cmp.Diff(want, a.Report()); diff != "" {
 			t.Errorf("chunks of %d (-want +got):\n%s", chunk, diff)
@@ -167,9 +167,9 @@ func TestAuditFaults(t *testing.T) {
 			l.add(l.registration(&onusv1.Registration{Subject: &onusv1.Registration_Agent{Agent: &onusv1.AgentClass{
 				Id: "spiffe://example.com/x", Operator: "it/none", DisplayName: "X"}}}), nil)
 			l.fill(1)
-		}, []fault{{4, verifier.BrokenEntry}}, "it/none"},
+		}, []fault{{4, verifier.NotAdmissible}}, "it/none"},
 		{"key bound twice", func(l *handLog) { l.register(keyReg(l.agent)); l.fill(1) },
-			[]fault{{4, verifier.BrokenEntry}}, "already"},
+			[]fault{{4, verifier.NotAdmissible}}, "already"},
 		{"another log's record", func(l *handLog) {
 			m := l.action(l.agent).Msg
 			m.Origin = "staging.example.com/log"

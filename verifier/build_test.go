@@ -8,6 +8,7 @@ import (
 	"time"
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
+	"github.com/onus-ledger/onus/verifier/authority"
 	"github.com/onus-ledger/onus/verifier/entry"
 	"github.com/onus-ledger/onus/verifier/record"
 	"github.com/onus-ledger/onus/verifier/registry"
@@ -30,6 +31,7 @@ type handLog struct {
 	log          tree.LogSigner
 	admin, agent record.Signer
 	reg          *registry.Registry
+	auth         *authority.State
 	entries      [][]byte
 	frontier     *tree.Frontier
 	n            int
@@ -58,6 +60,7 @@ func newLog(t testing.TB) *handLog {
 	}
 	l := &handLog{t: t, log: log, admin: signer(t, "admin"), agent: signer(t, "agent"),
 		reg: registry.New(), frontier: tree.NewFrontier()}
+	l.auth = authority.New(l.reg, authority.NewMemory())
 	l.log0()
 	l.register(&onusv1.Registration{Subject: &onusv1.Registration_Operator{Operator: &onusv1.Operator{
 		Id: testOperator, Organisation: "Example", Unit: "Platform", AccountablePost: "Head of Platform"}}})
@@ -133,6 +136,7 @@ func (l *handLog) add(r *record.Record, bend func(*entry.Entry)) {
 	e.Stamp.RegistryCount, e.Stamp.RegistryRoot = l.reg.Stamp(index)
 	if b, err := l.reg.Bound(r, index); err == nil {
 		e.Stamp.KeyEntry = b.Index
+		e.Stamp.Uses = l.auth.Uses(r, index, e.Stamp.LogTime)
 	}
 	if bend != nil {
 		bend(&e)
@@ -143,7 +147,8 @@ func (l *handLog) add(r *record.Record, bend func(*entry.Entry)) {
 	}
 	// What does not fit the registry is in the log all the same: that is what
 	// an audit must find.
-	_ = l.reg.Add(r, index, tree.LeafHash(raw))
+	_ = l.reg.Add(r, index, tree.LeafHash(raw), &e.Stamp)
+	l.auth.Add(r, index, &e.Stamp)
 	l.addRaw(raw)
 }
 

@@ -69,6 +69,18 @@ func (f *Facts) Client() string {
 	return f.ClientID
 }
 
+// BoundKey returns the thumbprint of the key that the token is bound to:
+// Confirms, or else a nonce that has the form of a thumbprint. OpenID Connect
+// lets the client choose the nonce, so that the thumbprint of a device's key
+// binds that key to the login. A random nonce of that form binds nothing:
+// nobody has a key for it.
+func (f *Facts) BoundKey() string {
+	if f.Confirms == "" && isDigest(f.Nonce) {
+		return f.Nonce
+	}
+	return f.Confirms
+}
+
 // readFacts reads all claims but checks none against an expectation. Claims
 // that it does not know are left alone, as RFC 7519, section 4, asks.
 func readFacts(c *object, maxSubject int) *Facts {

@@ -75,6 +75,10 @@ func (k *Key) Use() string { return k.use }
 // may sign records it equals [record.PublicKey.ID].
 func (k *Key) Thumbprint() string { return k.thumb }
 
+// Certificate returns the root certificate of an x509-svid key, or nil. It
+// must not be changed.
+func (k *Key) Certificate() *x509.Certificate { return k.cert }
+
 // Crypto returns the key as the standard library has it.
 func (k *Key) Crypto() crypto.PublicKey { return k.pub }
 

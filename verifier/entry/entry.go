@@ -11,9 +11,12 @@
 //	     9     8  registry count: registry entries before this one
 //	    17    32  registry root: RFC 6962 root over those entries' leaf hashes
 //	    49     8  key entry: index of the registry entry that binds the signing
-//	              key; for entry 0, which binds its own signer, 0
+//	              key; its own index for an entry that binds its own signer:
+//	              the genesis, or the enrolment of a key by itself
 //	    57     1  assurance of the user's word that the ledger checked at
-//	              admission: 0 asserted, 1 token, 2 authority, 3 user's key
+//	              admission: 0 asserted; 1 the user's token was checked; 2 and
+//	              it holds the authority that the record claims. That a user
+//	              signed with an own key is not stamped: the signature shows it
 //	    58     8  key set entry: index of the key set it was checked with; none
 //	              exactly when the assurance is 0
 //	    66     1  u, length of the user's pseudonym that was checked; 0 exactly
@@ -62,6 +65,8 @@ const (
 	MaxSize = 65535
 	// MaxUses is the most use stamps an entry may have.
 	MaxUses = 32
+	// MaxAssurance is the highest assurance that a stamp may claim.
+	MaxAssurance = 2
 
 	none       = math.MaxUint64
 	maxTotal   = 28
@@ -87,7 +92,7 @@ type Stamp struct {
 	RegistryRoot  tree.Hash
 	// KeyEntry is the index of the registry entry that binds the signing key.
 	KeyEntry int64
-	// Assurance of the user's word, 0 to 3, checked with the key set at
+	// Assurance of the user's word, 0 to [MaxAssurance], checked with the key set at
 	// KeySetEntry, for User. At 0 nothing was checked: KeySetEntry is -1 and
 	// User empty; above 0 both are set.
 	Assurance   uint8
@@ -126,7 +131,7 @@ func (s *Stamp) Marshal() ([]byte, error) {
 	if s.LogTime < 0 || s.RegistryCount < 0 || s.KeyEntry < 0 || s.KeySetEntry < -1 {
 		return nil, errors.New("stamp has a negative number")
 	}
-	if s.Assurance > 3 {
+	if s.Assurance > MaxAssurance {
 		return nil, fmt.Errorf("stamp has assurance %d", s.Assurance)
 	}
 	if s.User != "" && !record.IsPseudonym(s.User, record.UserPrefix) {

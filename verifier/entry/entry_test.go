@@ -127,7 +127,7 @@ func TestClaims(t *testing.T) {
 				e := plainEntry(t)
 				e.Stamp.Assurance, e.Stamp.User, e.Stamp.KeySetEntry = assurance, u, keySet
 				_, err := e.Marshal()
-				whole := assurance == 0 && u == "" && keySet == -1 || assurance >= 1 && assurance <= 3 && u != "" && keySet >= 0
+				whole := assurance == 0 && u == "" && keySet == -1 || assurance >= 1 && assurance <= entry.MaxAssurance && u != "" && keySet >= 0
 				if whole != (err == nil) {
 					t.Errorf("assurance %d, user %q, key set %d: %v", assurance, u, keySet, err)
 				}
@@ -172,7 +172,7 @@ func TestParseRefusals(t *testing.T) {
 		{"negative registry count", put64(9, 1<<63)},
 		{"negative key entry", put64(49, 1<<63)},
 		{"no key entry", put64(49, math.MaxUint64)},
-		{"assurance 4", put(57, "\x04")},
+		{"assurance 3", put(57, "\x03")},
 		{"assurance 255", put(57, "\xff")},
 		{"negative key set entry", put64(58, math.MaxUint64-1)},
 		{"key set entry just negative", put64(58, 1<<63)},
@@ -271,7 +271,7 @@ func TestMarshalRefusals(t *testing.T) {
 		{"negative registry count", func(e *entry.Entry) { e.Stamp.RegistryCount = -1 }},
 		{"negative key entry", func(e *entry.Entry) { e.Stamp.KeyEntry = -1 }},
 		{"key set entry -2", func(e *entry.Entry) { e.Stamp.KeySetEntry = -2 }},
-		{"assurance 4", func(e *entry.Entry) { e.Stamp.Assurance = 4 }},
+		{"assurance 3", func(e *entry.Entry) { e.Stamp.Assurance = 3 }},
 		{"user is a name", func(e *entry.Entry) { e.Stamp.User = "alice" }},
 		{"assurance without a user", func(e *entry.Entry) { e.Stamp.User = "" }},
 		{"assurance without a key set", func(e *entry.Entry) { e.Stamp.KeySetEntry = -1 }},

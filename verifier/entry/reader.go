@@ -25,8 +25,8 @@ func (r *reader) stamp() Stamp {
 	s.RegistryCount = r.i64("registry count")
 	copy(s.RegistryRoot[:], r.take(tree.HashSize))
 	s.KeyEntry = r.i64("key entry")
-	if s.Assurance = r.u8(); s.Assurance > 3 {
-		r.fail("assurance is above 3")
+	if s.Assurance = r.u8(); s.Assurance > MaxAssurance {
+		r.fail("assurance is above 2")
 	}
 	s.KeySetEntry = r.index("key set entry")
 	s.User = string(r.take(int(r.u8())))

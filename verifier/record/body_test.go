@@ -24,6 +24,8 @@ func TestStageRefusals(t *testing.T) {
 		{"intent's text is empty", "stages.intent.text", func(m *onusv1.Record) { m.GetStages().Intent.Text = &onusv1.Text{} }},
 		{"too much requested", "stages.intent.requested", func(m *onusv1.Record) { m.GetStages().Intent.Requested = elements(65) }},
 		{"interpretation without text", "stages.interpretation.text", func(m *onusv1.Record) { m.GetStages().Interpretation.Text = nil }},
+		{"interpretation's text is empty", "stages.interpretation.text", func(m *onusv1.Record) { m.GetStages().Interpretation.Text = &onusv1.Text{} }},
+		{"decision's text is empty", "stages.decision.text", func(m *onusv1.Record) { m.GetStages().Decision.Text = &onusv1.Text{} }},
 		{"model too long", "stages.interpretation.model", func(m *onusv1.Record) { m.GetStages().Interpretation.Model = strings.Repeat("m", 257) }},
 		{"model version with a newline", "stages.interpretation.model_version", func(m *onusv1.Record) { m.GetStages().Interpretation.ModelVersion = "1\n2" }},
 		{"decision says nothing", "stages.decision", func(m *onusv1.Record) {
@@ -141,7 +143,7 @@ func TestBodyFitsAuthor(t *testing.T) {
 		{"outcome by an administrator", "author", as(admin)},
 	})
 	testRefusals(t, trigger, []refusal{{"trigger by an agent", "author", as(agent)}})
-	for name, registration := range map[string]func() *onusv1.Record{"operator": operator, "agent": agentClass, "key": keyBinding} {
+	for name, registration := range map[string]func() *onusv1.Record{"operator": operator, "agent": agentClass} {
 		testRefusals(t, registration, []refusal{
 			{name + " registered by an operator", "author", as(op)},
 			{name + " registered by an agent", "author", as(agent)},

@@ -50,6 +50,36 @@ func TestLongListsAreNotWalked(t *testing.T) {
 			m.GetGenesis().Policy.PlainText = words
 			return m
 		}(),
+		"delegation.scope": broken(delegation, func(m *onusv1.Record) {
+			m.GetDelegation().Scope = empty[onusv1.GrantElement](len(words))
+		}),
+		"delegation.approvals": broken(delegation, func(m *onusv1.Record) {
+			m.GetDelegation().Approvals = empty[onusv1.ApprovalRule](len(words))
+		}),
+		"delegation.approvals[0].operations": broken(delegation, func(m *onusv1.Record) { m.GetDelegation().Approvals[0].Operations = words }),
+		"delegation.approvals[0].approvers":  broken(delegation, func(m *onusv1.Record) { m.GetDelegation().Approvals[0].Approvers = words }),
+		"token.audience":                     broken(intent, func(m *onusv1.Record) { m.Token.Audience = words }),
+		"token.amr":                          broken(intent, func(m *onusv1.Record) { m.Token.Amr = words }),
+		"token.actors":                       broken(intent, func(m *onusv1.Record) { m.Token.Actors = empty[onusv1.Actor](len(words)) }),
+		"counter.token.act":                  broken(counter, func(m *onusv1.Record) { m.GetCounter().Token.Act = words }),
+		"registration.service.locations": broken(service, func(m *onusv1.Record) {
+			m.GetRegistration().GetService().Locations = words
+		}),
+		"registration.service.workloads": broken(service, func(m *onusv1.Record) {
+			m.GetRegistration().GetService().Workloads = empty[onusv1.Workload](len(words))
+		}),
+		"registration.agent.oauth_clients": broken(fullAgentClass, func(m *onusv1.Record) {
+			m.GetRegistration().GetAgent().OauthClients = empty[onusv1.OAuthClient](len(words))
+		}),
+		"registration.agent.ceiling": broken(fullAgentClass, func(m *onusv1.Record) {
+			m.GetRegistration().GetAgent().Ceiling = empty[onusv1.GrantElement](len(words))
+		}),
+		"registration.key.svid.chain": broken(enrolment, func(m *onusv1.Record) {
+			m.GetRegistration().GetKey().GetSvid().Chain = make([][]byte, len(words))
+		}),
+		"genesis.policy.approvals": broken(hostGenesis, func(m *onusv1.Record) {
+			m.GetGenesis().Policy.Approvals = empty[onusv1.ApprovalRule](len(words))
+		}),
 	} {
 		t.Run(field, func(t *testing.T) {
 			payload := marshal(t, m)
@@ -66,4 +96,18 @@ func TestLongListsAreNotWalked(t *testing.T) {
 			}
 		})
 	}
+}
+
+func broken(valid func() *onusv1.Record, spoil func(*onusv1.Record)) *onusv1.Record {
+	m := valid()
+	spoil(m)
+	return m
+}
+
+func empty[M any](n int) []*M {
+	list := make([]*M, n)
+	for i := range list {
+		list[i] = new(M)
+	}
+	return list
 }

@@ -87,7 +87,9 @@ func header() *onusv1.Record {
 	}
 }
 
-// decision returns an agent's record with every field set.
+// decision returns an agent's record with every field of its first version
+// set. It is a vector, so newer fields stand in records of their own: see
+// parties_build_test.go.
 func decision() *onusv1.Record {
 	m := header()
 	m.Author = &onusv1.Author{Agent: planner, Instance: "pod-7_a.B", Operator: "acme/it", KeyId: keyID}

@@ -7,6 +7,13 @@ import (
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 )
 
+const (
+	maxType     = 128
+	maxAction   = 64
+	typeChars   = alnum + "._:/-"
+	actionChars = alnum + "._/-"
+)
+
 func (c *checker) elements(list string, es []*onusv1.ScopeElement, wildcards bool) {
 	if len(es) > MaxElements {
 		c.fail(list, fmt.Sprintf("has %d elements, at most %d are allowed", len(es), MaxElements), "group them, or split the record")
@@ -33,8 +40,8 @@ func checkElement(e *onusv1.ScopeElement, wildcards bool) *Error {
 		return nil
 	}
 	c := &checker{}
-	c.word(".type", e.GetType(), 128, alnum+"._:/-", wildcards)
-	c.word(".action", e.GetAction(), 64, alnum+"._/-", wildcards)
+	c.word(".type", e.GetType(), maxType, typeChars, wildcards)
+	c.word(".action", e.GetAction(), maxAction, actionChars, wildcards)
 	if s := e.GetLocation(); s != "" {
 		if why := checkLocation(s); why != "" {
 			c.fail(".location", why, "use a URL or URN such as https://erp.example.com/orders")
@@ -51,9 +58,9 @@ func checkElement(e *onusv1.ScopeElement, wildcards bool) *Error {
 			c.fail(fmt.Sprintf(".datatypes[%d]", i), why, next)
 		}
 	}
-	c.want(e.GetAmount() == "" || isDecimal(e.GetAmount()), ".amount", "is not a decimal without sign and exponent", `write it as "48000.00"`)
+	c.decimal(".amount", e.GetAmount())
 	c.want((e.GetAmount() == "") == (e.GetUnit() == ""), ".unit", "and amount do not stand together", "set both or neither")
-	c.want(e.GetUnit() == "" || isName(e.GetUnit(), 32, alnum+"._/%-"), ".unit", "has more than 32 bytes or characters other than A-Z a-z 0-9 . _ / % -", `use a code such as "EUR"`)
+	c.unit(".unit", e.GetUnit())
 	c.want(e.GetQuantity() == "" || isDecimal(e.GetQuantity()) && !isZeroDecimal(e.GetQuantity()), ".quantity", "is not a decimal above 0", "leave it out, or say how many")
 	c.pseudonym(".recipient", e.GetRecipient(), UserPrefix, SubjectPrefix)
 	return c.err
@@ -68,6 +75,14 @@ func (c *checker) word(field, s string, n int, chars string, wildcards bool) {
 	case !isName(s, n, chars):
 		c.fail(field, fmt.Sprintf("has more than %d bytes or characters other than A-Z a-z 0-9 . _ : / -", n), "use a short technical name")
 	}
+}
+
+func (c *checker) decimal(field, s string) {
+	c.want(s == "" || isDecimal(s), field, "is not a decimal without sign and exponent", `write it as "48000.00"`)
+}
+
+func (c *checker) unit(field, s string) {
+	c.want(s == "" || isName(s, 32, alnum+"._/%-"), field, "has more than 32 bytes or characters other than A-Z a-z 0-9 . _ / % -", `use a code such as "EUR"`)
 }
 
 func checkDatatype(s string, before []string, wildcards bool) (why, next string) {

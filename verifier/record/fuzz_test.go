@@ -5,7 +5,6 @@ import (
 	"errors"
 	"testing"
 
-	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier/record"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protopath"
@@ -16,7 +15,8 @@ import (
 // holds nothing unknown, and says the same again when an author re-encodes
 // it.
 func FuzzParse(f *testing.F) {
-	for _, valid := range []func() *onusv1.Record{decision, outcome, loss, trigger, operator, agentClass, keyBinding, genesis} {
+	for _, name := range recordNames() {
+		valid := everyRecord[name]
 		f.Add(byte(record.TypeProtobuf), marshal(f, valid()))
 	}
 	f.Add(byte(record.TypeJSON), jsonRecord())

@@ -71,7 +71,7 @@ func TestAuthorRefusals(t *testing.T) {
 		{"agent without operator", "author.operator", func(m *onusv1.Record) { m.Author.Operator = "" }},
 		{"operator in upper case", "author.operator", func(m *onusv1.Record) { m.Author.Operator = "Acme" }},
 		{"operator too long", "author.operator", func(m *onusv1.Record) { m.Author.Operator = strings.Repeat("o", 65) }},
-		{"agent and administrator", "author.administrator", func(m *onusv1.Record) { m.Author.Administrator = "root" }},
+		{"agent and administrator", "author", func(m *onusv1.Record) { m.Author.Administrator = "root" }},
 		{"no key id", "author.key_id", func(m *onusv1.Record) { m.Author.KeyId = "" }},
 		{"key id too short", "author.key_id", func(m *onusv1.Record) { m.Author.KeyId = keyID[:42] }},
 		{"key id too long", "author.key_id", func(m *onusv1.Record) { m.Author.KeyId += "A" }},
@@ -92,7 +92,7 @@ func TestAuthorRefusals(t *testing.T) {
 	})
 	testRefusals(t, operator, []refusal{
 		{"administrator and operator", "author", func(m *onusv1.Record) { m.Author.Operator = "acme/it" }},
-		{"administrator with an instance", "author", func(m *onusv1.Record) { m.Author.Instance = "pod-7" }},
+		{"administrator with an instance", "author.instance", func(m *onusv1.Record) { m.Author.Instance = "pod-7" }},
 		{"administrator with a slash", "author.administrator", func(m *onusv1.Record) { m.Author.Administrator = "acme/root" }},
 		{"administrator too long", "author.administrator", func(m *onusv1.Record) { m.Author.Administrator = strings.Repeat("a", 65) }},
 	})

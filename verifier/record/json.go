@@ -185,7 +185,7 @@ func isDefault(v any, fd protoreflect.FieldDescriptor) bool {
 	case protoreflect.MessageKind:
 		return false
 	}
-	return v == json.Number("0") || v == "0"
+	return v == json.Number("0") || v == "0" && fd.Kind() == protoreflect.Int64Kind
 }
 
 func isTimestamp(fd protoreflect.FieldDescriptor) bool {

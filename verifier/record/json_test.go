@@ -5,7 +5,6 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier/record"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -34,7 +33,8 @@ func TestJSON(t *testing.T) {
 	if got, want := r.Msg.GetAuthor().GetAgent(), planner; got != want {
 		t.Errorf("author.agent = %q, want %q", got, want)
 	}
-	for _, valid := range []func() *onusv1.Record{decision, outcome, loss, trigger, operator, agentClass, keyBinding, genesis} {
+	for _, name := range recordNames() {
+		valid := everyRecord[name]
 		for _, opts := range []protojson.MarshalOptions{{}, {Multiline: true}, {EmitDefaultValues: true}} {
 			b, err := opts.Marshal(valid())
 			if err != nil {

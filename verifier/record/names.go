@@ -14,17 +14,8 @@ func CheckSPIFFE(s string) string {
 		return "does not begin with spiffe://"
 	}
 	td, path, _ := strings.Cut(rest, "/")
-	if td == "" {
-		return "has no trust domain"
-	}
-	if len(td) > 255 {
-		return "has a trust domain of more than 255 bytes"
-	}
-	if !only(td, "abcdefghijklmnopqrstuvwxyz0123456789.-_") {
-		return "has a trust domain with characters other than a-z 0-9 . - _"
-	}
-	if only(td, ".") {
-		return "has a trust domain of dots alone"
+	if why := checkTrustDomain(td); why != "" {
+		return why
 	}
 	if path == "" {
 		return "has no path"
@@ -38,6 +29,22 @@ func CheckSPIFFE(s string) string {
 		case !only(seg, alnum+".-_"):
 			return "has a path with characters other than a-z A-Z 0-9 . - _"
 		}
+	}
+	return ""
+}
+
+// checkTrustDomain reports what keeps s from being the name of a trust domain,
+// or "". SPIFFE-ID, section 2.1.
+func checkTrustDomain(s string) string {
+	switch {
+	case s == "":
+		return "has no trust domain"
+	case len(s) > 255:
+		return "has a trust domain of more than 255 bytes"
+	case !only(s, "abcdefghijklmnopqrstuvwxyz0123456789.-_"):
+		return "has a trust domain with characters other than a-z 0-9 . - _"
+	case only(s, "."):
+		return "has a trust domain of dots alone"
 	}
 	return ""
 }
@@ -100,6 +107,9 @@ func IsOperatorID(s string) bool {
 	}
 	return true
 }
+
+// isReviewerName reports whether s is the name of a reviewer.
+func isReviewerName(s string) bool { return isName(s, 64, adminChars) }
 
 // isInstance reports whether s is the name of an instance.
 func isInstance(s string) bool {

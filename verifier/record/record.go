@@ -1,9 +1,9 @@
 // Package record turns bytes into valid records and back.
 //
-// A record is what an agent, an operator or an administrator says: a protobuf
-// message onus.v1.Record, marshalled once by its author and carried as those
-// exact bytes inside a DSSE envelope with exactly one signature. The package
-// knows four things about it:
+// A record is what one party says, such as an agent, a user or an operator: a
+// protobuf message onus.v1.Record, marshalled once by its author and carried
+// as those exact bytes inside a DSSE envelope with exactly one signature. The
+// package knows four things about it:
 //
 //   - its id: SHA-256 of the DSSE pre-authentication encoding, that is, of
 //     exactly the bytes that were signed. The author knows it before it
@@ -38,7 +38,8 @@ const (
 	// MaxCauses and MaxSubjects bound a record's lists.
 	MaxCauses   = 64
 	MaxSubjects = 64
-	// MaxElements bounds requested, chosen and a catalogue.
+	// MaxElements bounds requested, chosen, a catalogue, a scope and a
+	// ceiling.
 	MaxElements = 64
 	// MaxAlternatives bounds the alternatives of a decision.
 	MaxAlternatives = 16

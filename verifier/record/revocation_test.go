@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
+	"github.com/onus-ledger/onus/verifier/record"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -43,6 +44,8 @@ func TestRevocations(t *testing.T) {
 		{"of a key", ofKey(key)},
 		{"of an instance", ofInstance(planner, "pod-1")},
 		{"of an operator", revoking(func(r *onusv1.Revocation) { r.Target = &onusv1.Revocation_Operator{Operator: "acme/it"} })},
+		{"of a grant", revoking(func(r *onusv1.Revocation) { r.Target = &onusv1.Revocation_Grant{Grant: idOf("grant")} })},
+		{"of a session", revoking(func(r *onusv1.Revocation) { r.Target = &onusv1.Revocation_Session{Session: pseudonym("x-", 'b')} })},
 		{"without suspicion and reason", revoking(func(r *onusv1.Revocation) { r.SuspectedSince, r.Reason = nil, nil })},
 		{"by an agent, of its own key", byAgent(keyID)},
 		{"by an operator", func(m *onusv1.Record) { m.Author = &onusv1.Author{Operator: "acme/it", KeyId: keyID} }},
@@ -55,7 +58,29 @@ func TestRevocations(t *testing.T) {
 		{"of an instance without name", "revocation.instance.instance", ofInstance(planner, "")},
 		{"of an operator that is none", "revocation.operator", revoking(func(r *onusv1.Revocation) { r.Target = &onusv1.Revocation_Operator{Operator: "ACME"} })},
 		{"suspected before 1970", "revocation.suspected_since", revoking(func(r *onusv1.Revocation) { r.SuspectedSince.Seconds = -1 })},
+		{"of no grant", "revocation.grant", revoking(func(r *onusv1.Revocation) { r.Target = &onusv1.Revocation_Grant{} })},
+		{"of a grant that is none", "revocation.grant", revoking(func(r *onusv1.Revocation) { r.Target = &onusv1.Revocation_Grant{Grant: "grant"} })},
+		{"of no session", "revocation.session", revoking(func(r *onusv1.Revocation) { r.Target = &onusv1.Revocation_Session{} })},
+		{"of a session that is a user", "revocation.session", revoking(func(r *onusv1.Revocation) { r.Target = &onusv1.Revocation_Session{Session: alice} })},
 		{"an empty reason", "revocation.reason", revoking(func(r *onusv1.Revocation) { r.Reason = &onusv1.Text{} })},
 		{"by an agent, of another key", "revocation", byAgent(key)},
 	})
+	// Beside its own key, each may revoke only what can be its own.
+	session := &onusv1.Revocation{Target: &onusv1.Revocation_Session{Session: pseudonym("x-", 'b')}}
+	grant := &onusv1.Revocation{Target: &onusv1.Revocation_Grant{Grant: idOf("grant")}}
+	for _, tt := range []struct {
+		party, field string
+		r            *onusv1.Revocation
+	}{
+		{"agent", "revocation", session},
+		{"operator", "revocation.session", session},
+		{"service", "revocation", grant},
+		{"reviewer", "revocation", grant},
+		{"user", "revocation", &onusv1.Revocation{Target: &onusv1.Revocation_Key{Key: key}}},
+		{"client", "revocation", &onusv1.Revocation{Target: &onusv1.Revocation_Agent{Agent: planner}}},
+		{"host", "author", grant},
+	} {
+		_, err := parse(record.TypeProtobuf, marshal(t, revokedBy(tt.party, tt.r)))
+		wantRefusal(t, err, record.ReasonInvalid, tt.field)
+	}
 }

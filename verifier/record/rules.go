@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
-	"github.com/onus-ledger/onus/verifier/tree"
 )
 
 // checker keeps the first rule that is broken. Its methods name the field and
@@ -37,21 +36,33 @@ func validate(m *onusv1.Record) error {
 	case *onusv1.Record_Outcome:
 		c.outcome(m, b.Outcome)
 	case *onusv1.Record_Registration:
-		c.registration(b.Registration)
+		c.registration(m, b.Registration)
 	case *onusv1.Record_Trigger:
-		c.want(isName(b.Trigger.GetName(), 64, instanceChars), "trigger.name", "is missing or has characters other than A-Z a-z 0-9 . _ -", "give the trigger a stable name of at most 64 characters")
-		c.text("trigger.detail", b.Trigger.GetDetail())
+		c.trigger(b.Trigger)
 	case *onusv1.Record_Loss:
-		l := b.Loss
-		c.want(l.GetFirstSequence() >= 0 && l.GetFirstSequence() <= l.GetLastSequence(), "loss.last_sequence", "is before first_sequence", "name the first and the last lost sequence number")
-		c.want(l.GetLastSequence() < m.GetSequence(), "loss.last_sequence", "is not before this record's own sequence", "declare only records that came before")
-		c.text("loss.reason", l.GetReason())
+		c.loss(m, b.Loss)
 	case *onusv1.Record_Genesis:
 		c.genesis(m, b.Genesis)
+	case *onusv1.Record_Delegation:
+		c.delegation(m, b.Delegation)
+	case *onusv1.Record_Approval:
+		c.approval(b.Approval)
+	case *onusv1.Record_Denial:
+		c.denial(b.Denial)
+	case *onusv1.Record_Rejection:
+		c.rejection(b.Rejection)
 	case *onusv1.Record_Revocation:
 		c.revocation(m, b.Revocation)
+	case *onusv1.Record_Counter:
+		c.counter(b.Counter)
+	case *onusv1.Record_KeySet:
+		c.keySet(b.KeySet)
+	case *onusv1.Record_TrustBundle:
+		c.trustBundle(b.TrustBundle)
+	case *onusv1.Record_Read:
+		c.read(b.Read)
 	default:
-		c.fail("body", "is missing", "set one of stages, outcome, registration, trigger, loss, genesis, revocation")
+		c.fail("body", "is missing", "set one, such as stages, outcome or registration")
 	}
 	c.bodyFitsAuthor(m)
 	if c.err != nil {
@@ -71,7 +82,7 @@ func (c *checker) header(m *onusv1.Record) {
 	if n := len(m.GetNonce()); n != NonceSize {
 		c.fail("nonce", fmt.Sprintf("has %d bytes", n), "use 16 random bytes")
 	}
-	c.author(m.GetAuthor())
+	c.author("author", m.GetAuthor())
 	c.want(m.GetCapture() >= onusv1.Capture_CAPTURE_SELF && m.GetCapture() <= onusv1.Capture_CAPTURE_IMPORT,
 		"capture", "is missing or unknown", "say how the record came to be, such as CAPTURE_SELF")
 	c.time("claimed_time", m.GetClaimedTime())
@@ -101,6 +112,7 @@ func (c *checker) header(m *onusv1.Record) {
 
 	c.pseudonym("user", m.GetUser(), UserPrefix)
 	c.pseudonym("session", m.GetSession(), SessionPrefix)
+	c.userToken(m)
 	c.id("grant", m.GetGrant())
 	c.want(m.GetBasis() >= 0 && m.GetBasis() <= onusv1.Basis_BASIS_OWN, "basis", "is unknown", "use BASIS_DELEGATED or BASIS_OWN, or leave it out")
 	c.trace(m.GetTrace())
@@ -113,45 +125,6 @@ func (c *checker) header(m *onusv1.Record) {
 		} else if slices.Contains(m.GetSubjects()[:i], s) {
 			c.fail(fmt.Sprintf("subjects[%d]", i), "stands there twice", "name each subject once")
 		}
-	}
-}
-
-func (c *checker) author(a *onusv1.Author) {
-	const next = "name an agent (agent, instance, operator), an operator, or an administrator"
-	switch {
-	case a == nil:
-		c.fail("author", "is missing", next)
-	case a.GetAgent() != "":
-		c.spiffe("author.agent", a.GetAgent(), false)
-		c.instance("author.instance", a.GetInstance())
-		c.operatorID("author.operator", a.GetOperator())
-		c.want(a.GetAdministrator() == "", "author.administrator", "stands beside an agent", next)
-	case a.GetAdministrator() != "":
-		c.want(isName(a.GetAdministrator(), 64, adminChars), "author.administrator", "has characters other than a-z 0-9 . _ - or more than 64", "use the name that genesis has")
-		c.want(a.GetInstance() == "" && a.GetOperator() == "", "author", "mixes an administrator with another party", next)
-	case a.GetOperator() != "":
-		c.operatorID("author.operator", a.GetOperator())
-		c.want(a.GetInstance() == "", "author.instance", "is set without an agent", next)
-	default:
-		c.fail("author.agent", "is missing", next)
-	}
-	c.want(a == nil || isKeyID(a.GetKeyId()), "author.key_id", "is not an RFC 7638 thumbprint", "use the signing key's thumbprint, 43 characters of base64url")
-}
-
-// bodyFitsAuthor: what a kind of party may say.
-func (c *checker) bodyFitsAuthor(m *onusv1.Record) {
-	a := m.GetAuthor()
-	agent, admin := a.GetAgent() != "", a.GetAdministrator() != ""
-	switch m.GetBody().(type) {
-	case *onusv1.Record_Stages, *onusv1.Record_Outcome, *onusv1.Record_Loss:
-		c.want(agent, "author", "is not an agent, but the body is an agent's", "sign it as an agent")
-	case *onusv1.Record_Registration, *onusv1.Record_Genesis:
-		c.want(admin, "author", "is not an administrator", "have an administrator sign it")
-	case *onusv1.Record_Trigger:
-		c.want(!agent, "author", "is an agent", "have the operator or an administrator sign the trigger")
-	}
-	if !agent {
-		c.want(m.GetCapture() == onusv1.Capture_CAPTURE_SELF, "capture", "is not CAPTURE_SELF", "operators and administrators record their own doing")
 	}
 }
 
@@ -170,7 +143,7 @@ func (c *checker) stages(d *onusv1.DecisionRecord) {
 		c.label("stages.interpretation.model_version", in.GetModelVersion(), true)
 	}
 	if de := d.GetDecision(); de != nil {
-		c.want(de.GetText() != nil || len(de.GetChosen()) > 0, "stages.decision", "says nothing", "set text or chosen")
+		c.want(de.GetText() != nil || len(de.GetChosen()) > 0 || de.GetProposal() != nil, "stages.decision", "says nothing", "set text, chosen or proposal")
 		c.text("stages.decision.text", de.GetText())
 		c.elements("stages.decision.chosen", de.GetChosen(), true)
 		if n := len(de.GetAlternatives()); n > MaxAlternatives {
@@ -186,6 +159,7 @@ func (c *checker) stages(d *onusv1.DecisionRecord) {
 			whole, frac, _ := strings.Cut(s, ".")
 			c.want(isDecimal(s) && (whole == "0" || whole == "1" && only(frac, "0")), "stages.decision.confidence", "is not a decimal from 0 to 1", `write it as "0.85"`)
 		}
+		c.element("stages.decision.proposal", de.GetProposal(), false)
 	}
 	if a := d.GetAction(); a != nil {
 		c.want(a.GetElement() != nil, "stages.action.element", "is missing", "say what was done")
@@ -195,16 +169,7 @@ func (c *checker) stages(d *onusv1.DecisionRecord) {
 		c.targetDecision("stages.action.target_decision", a.GetTargetDecision())
 		c.foreignID("stages.action.external_request_id", a.GetExternalRequestId())
 		c.id("stages.action.approval", a.GetApproval())
-		if t := a.GetToken(); t != nil {
-			c.pseudonym("stages.action.token.sub", t.GetSub(), UserPrefix)
-			c.want(len(t.GetAct()) <= 8, "stages.action.token.act", "has more than 8 actors", "keep the outermost")
-			for i, s := range clip(t.GetAct(), 8) {
-				if s == "" || !isForeignID(s) {
-					c.fail(fmt.Sprintf("stages.action.token.act[%d]", i), "is empty, or "+badForeignID, "use the actor's id, or a hash of it")
-				}
-			}
-			c.foreignID("stages.action.token.azp", t.GetAzp())
-		}
+		c.tokenFacts("stages.action.token", a.GetToken())
 	}
 }
 
@@ -217,68 +182,13 @@ func (c *checker) outcome(m *onusv1.Record, o *onusv1.Outcome) {
 	c.foreignID("outcome.external_request_id", o.GetExternalRequestId())
 }
 
-func (c *checker) registration(r *onusv1.Registration) {
-	switch s := r.GetSubject().(type) {
-	case *onusv1.Registration_Operator:
-		o := s.Operator
-		c.operatorID("registration.operator.id", o.GetId())
-		c.label("registration.operator.organisation", o.GetOrganisation(), false)
-		c.label("registration.operator.unit", o.GetUnit(), false)
-		c.label("registration.operator.accountable_post", o.GetAccountablePost(), false)
-		c.label("registration.operator.contact", o.GetContact(), true)
-	case *onusv1.Registration_Agent:
-		a := s.Agent
-		c.spiffe("registration.agent.id", a.GetId(), false)
-		c.operatorID("registration.agent.operator", a.GetOperator())
-		c.label("registration.agent.display_name", a.GetDisplayName(), false)
-		c.label("registration.agent.purpose", a.GetPurpose(), true)
-		c.label("registration.agent.model", a.GetModel(), true)
-		c.elements("registration.agent.catalogue", a.GetCatalogue(), true)
-	case *onusv1.Registration_Key:
-		k := s.Key
-		c.key("registration.key.public_key", k.GetPublicKey())
-		c.operatorID("registration.key.operator", k.GetOperator())
-		c.spiffe("registration.key.agent", k.GetAgent(), true)
-		if k.GetInstance() != "" {
-			c.want(k.GetAgent() != "", "registration.key.instance", "is set without an agent", "name the agent class too")
-			c.instance("registration.key.instance", k.GetInstance())
-		}
-	default:
-		c.fail("registration", "is empty", "set one of operator, agent, key")
-	}
+func (c *checker) trigger(t *onusv1.Trigger) {
+	c.want(isName(t.GetName(), 64, instanceChars), "trigger.name", "is missing or has characters other than A-Z a-z 0-9 . _ -", "give the trigger a stable name of at most 64 characters")
+	c.text("trigger.detail", t.GetDetail())
 }
 
-func (c *checker) genesis(m *onusv1.Record, g *onusv1.Genesis) {
-	key, err := tree.ParseLogKey(g.GetLogKey())
-	if err != nil {
-		c.fail("genesis.log_key", "is not a verifier key: "+err.Error(), "use the vkey that onus init printed")
-	} else {
-		c.want(key.Origin() == m.GetOrigin(), "genesis.log_key", "has a name that is not the origin", "name the log key after the origin")
-	}
-	n := len(g.GetAdministrators())
-	if n < 1 || n > 16 {
-		c.fail("genesis.administrators", fmt.Sprintf("has %d entries", n), "name 1 to 16")
-	}
-	for i, a := range clip(g.GetAdministrators(), 16) {
-		f := fmt.Sprintf("genesis.administrators[%d]", i)
-		c.want(isName(a.GetName(), 64, adminChars), f+".name", "is missing or has characters other than a-z 0-9 . _ -", "use at most 64 of them")
-		c.key(f+".public_key", a.GetPublicKey())
-		for _, b := range g.GetAdministrators()[:i] {
-			c.want(b.GetName() != a.GetName() && !slices.Equal(b.GetPublicKey(), a.GetPublicKey()), f, "has the name or the key of another", "give each administrator an own name and key")
-		}
-	}
-	if n > 0 {
-		c.want(g.GetAdministrators()[0].GetName() == m.GetAuthor().GetAdministrator(), "author.administrator", "is not the first administrator", "have the first administrator sign the genesis")
-	}
-	p := g.GetPolicy()
-	c.want(p != nil, "genesis.policy", "is missing", "state the log's policy")
-	c.duration("genesis.policy.clock_skew", p.GetClockSkew())
-	c.duration("genesis.policy.late_after", p.GetLateAfter())
-	c.duration("genesis.policy.outcome_window", p.GetOutcomeWindow())
-	c.want(len(p.GetPlainText()) <= len(TextFields()), "genesis.policy.plain_text", "has too many fields", "name each field once")
-	for i, f := range clip(p.GetPlainText(), len(TextFields())) {
-		if f != "*" && !slices.Contains(TextFields(), f) {
-			c.fail(fmt.Sprintf("genesis.policy.plain_text[%d]", i), fmt.Sprintf("is %.80q, which is no text field", f), `name a field such as "stages.intent.text", or "*"`)
-		}
-	}
+func (c *checker) loss(m *onusv1.Record, l *onusv1.Loss) {
+	c.want(l.GetFirstSequence() >= 0 && l.GetFirstSequence() <= l.GetLastSequence(), "loss.last_sequence", "is before first_sequence", "name the first and the last lost sequence number")
+	c.want(l.GetLastSequence() < m.GetSequence(), "loss.last_sequence", "is not before this record's own sequence", "declare only records that came before")
+	c.text("loss.reason", l.GetReason())
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"testing"
 
-	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier/record"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -15,7 +14,8 @@ import (
 // accepted too and says the same, and no reader of JSON sees a null in it.
 func FuzzJSONSpelling(f *testing.F) {
 	f.Add(jsonRecord())
-	for _, valid := range []func() *onusv1.Record{decision, outcome, loss, trigger, operator, keyBinding, genesis} {
+	for _, name := range recordNames() {
+		valid := everyRecord[name]
 		b, err := protojson.Marshal(valid())
 		if err != nil {
 			f.Fatal(err)

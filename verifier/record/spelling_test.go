@@ -143,3 +143,49 @@ func isMalformed(err error) bool {
 	var e *record.Error
 	return errors.As(err, &e) && e.Reason == record.ReasonMalformed
 }
+
+// Kinds of value that no decision record holds: small integers, flags, bytes
+// in a list, and text that stands in a choice.
+func TestJSONSpellingOfOtherKinds(t *testing.T) {
+	deep := compactJSON(t, delegation())
+	flat := delegation()
+	flat.GetDelegation().MaxDepth = 0
+	bare := compactJSON(t, flat)
+	const scope = `"scope":`
+	for _, tt := range []struct {
+		name, field string
+		text        []byte
+		old, new    string
+	}{
+		{"quoted small integer", "delegation.max_depth", deep, `"maxDepth":2`, `"maxDepth":"2"`},
+		{"small integer with a fraction", "delegation.max_depth", deep, `"maxDepth":2`, `"maxDepth":2.0`},
+		{"small integer with an exponent", "delegation.max_depth", deep, `"maxDepth":2`, `"maxDepth":2e0`},
+		{"quoted small zero", "delegation.max_depth", bare, scope, `"maxDepth":"0",` + scope},
+		{"small zero that is null", "delegation.max_depth", bare, scope, `"maxDepth":null,` + scope},
+		{"flag that is null", "author.host", deep, `"author":{`, `"author":{"host":null,`},
+		{"body of the schema's name", "key_set", compactJSON(t, keySet()), `"keySet"`, `"key_set"`},
+		{"bytes in a list without padding", "registration.key.svid.chain[0]", compactJSON(t, enrolment()), `["MA==",`, `["MA",`},
+		{"choice that is null", "registration.key.workload_token", compactJSON(t, enrolment()), `"svid":`, `"workloadToken":null,"svid":`},
+		{"offset of zero in a grant", "delegation.expires", deep, `"expires":"2026-09-22T18:00:00Z"`, `"expires":"2026-09-22T18:00:00+00:00"`},
+	} {
+		text := strings.Replace(string(tt.text), tt.old, tt.new, 1)
+		if text == string(tt.text) {
+			t.Errorf("%s: %s does not hold %s", tt.name, tt.text, tt.old)
+			continue
+		}
+		_, err := parse(record.TypeJSON, []byte(text))
+		if err := protojson.Unmarshal([]byte(text), new(onusv1.Record)); err != nil {
+			t.Errorf("%s: protojson refuses it too: %v", tt.name, err)
+		}
+		wantRefusal(t, err, record.ReasonMalformed, tt.field)
+	}
+	for name, text := range map[string]string{
+		"small zero":             strings.Replace(string(bare), scope, `"maxDepth":0,`+scope, 1),
+		"flag that is not set":   strings.Replace(string(deep), `"author":{`, `"author":{"host":false,`, 1),
+		"milliseconds of a time": strings.Replace(string(deep), `"expires":"2026-09-22T18:00:00Z"`, `"expires":"2026-09-22T18:00:00.000Z"`, 1),
+	} {
+		if _, err := parse(record.TypeJSON, []byte(text)); err != nil {
+			t.Errorf("%s: refused: %v", name, err)
+		}
+	}
+}

@@ -72,6 +72,9 @@ func textsOf(m *onusv1.Record) []TextField {
 		{"outcome.result", m.GetOutcome().GetResult()},
 		{"trigger.detail", m.GetTrigger().GetDetail()},
 		{"loss.reason", m.GetLoss().GetReason()},
+		{"delegation.purpose", m.GetDelegation().GetPurpose()},
+		{"approval.reason", m.GetApproval().GetReason()},
+		{"denial.reason", m.GetDenial().GetReason()},
 		{"revocation.reason", m.GetRevocation().GetReason()},
 	}
 	for _, a := range d.GetDecision().GetAlternatives() {

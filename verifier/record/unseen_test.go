@@ -55,6 +55,47 @@ func TestNamesAreSeen(t *testing.T) {
 			{"contact/" + name, "registration.operator.contact", func(m *onusv1.Record) { m.GetRegistration().GetOperator().Contact = s }},
 		})
 	}
+	registered := func(set func(*onusv1.Registration)) func(*onusv1.Record) {
+		return func(m *onusv1.Record) { set(m.GetRegistration()) }
+	}
+	for name, s := range unseen {
+		testRefusals(t, intent, []refusal{
+			{"token's issuer/" + name, "token.issuer", inToken(func(t *onusv1.UserToken) { t.Issuer = s })},
+			{"token's audience/" + name, "token.audience[0]", inToken(func(t *onusv1.UserToken) { t.Audience[0] = s })},
+			{"token's client/" + name, "token.client", inToken(func(t *onusv1.UserToken) { t.Client = s })},
+			{"token's id/" + name, "token.id", inToken(func(t *onusv1.UserToken) { t.Id = s })},
+			{"token's acr/" + name, "token.acr", inToken(func(t *onusv1.UserToken) { t.Acr = s })},
+			{"token's amr/" + name, "token.amr[0]", inToken(func(t *onusv1.UserToken) { t.Amr[0] = s })},
+			{"token's actor/" + name, "token.actors[0].subject", inToken(func(t *onusv1.UserToken) { t.Actors[0].Subject = s })},
+		})
+		testRefusals(t, counter, []refusal{
+			{"request id/" + name, "counter.external_request_id", func(m *onusv1.Record) { m.GetCounter().ExternalRequestId = s }},
+			{"actor/" + name, "counter.token.act[0]", func(m *onusv1.Record) { m.GetCounter().Token.Act[0] = s }},
+		})
+		testRefusals(t, reading, []refusal{
+			{"caller/" + name, "read.caller", func(m *onusv1.Record) { m.GetRead().Caller = s }},
+			{"role/" + name, "read.role", func(m *onusv1.Record) { m.GetRead().Role = s }},
+		})
+		testRefusals(t, fullAgentClass, []refusal{
+			{"owner/" + name, "registration.agent.owner", registered(func(r *onusv1.Registration) { r.GetAgent().Owner = s })},
+			{"risk class/" + name, "registration.agent.risk_class", registered(func(r *onusv1.Registration) { r.GetAgent().RiskClass = s })},
+			{"OAuth client/" + name, "registration.agent.oauth_clients[0].id", registered(func(r *onusv1.Registration) { r.GetAgent().OauthClients[0].Id = s })},
+			{"workload/" + name, "registration.agent.workloads[0].subject", registered(func(r *onusv1.Registration) { r.GetAgent().Workloads[0].Subject = s })},
+		})
+		testRefusals(t, service, []refusal{
+			{"service/" + name, "registration.service.display_name", registered(func(r *onusv1.Registration) { r.GetService().DisplayName = s })},
+		})
+		testRefusals(t, userClient, []refusal{
+			{"client/" + name, "registration.client.display_name", registered(func(r *onusv1.Registration) { r.GetClient().DisplayName = s })},
+		})
+		testRefusals(t, reviewer, []refusal{
+			{"post/" + name, "registration.reviewer.post", registered(func(r *onusv1.Registration) { r.GetReviewer().Post = s })},
+		})
+		testRefusals(t, issuer, []refusal{
+			{"issuer/" + name, "registration.issuer.url", registered(func(r *onusv1.Registration) { r.GetIssuer().Url = "https://" + s })},
+			{"keys/" + name, "registration.issuer.jwks_uri", registered(func(r *onusv1.Registration) { r.GetIssuer().JwksUri = "https://" + s })},
+		})
+	}
 	for _, s := range []string{"Head of Platform", "Müller & Söhne", "東京 支社", "Çalışan", "العربية", "한국", "a\u00a0b", "a  b", "é (e\u0301)", "\U0001f600"} {
 		testAccepted(t, operator, []acceptance{{s, func(m *onusv1.Record) { m.GetRegistration().GetOperator().AccountablePost = s }}})
 	}

@@ -53,9 +53,15 @@ func (c *checker) key(field string, spki []byte) {
 }
 
 func (c *checker) time(field string, t *timestamppb.Timestamp) {
-	// Seconds of the year 10000 and later do not fit RFC 3339.
-	c.want(t != nil && t.CheckValid() == nil && t.GetSeconds() >= 0, field, "is missing or outside the years 1970 to 9999", "use the author's clock")
+	c.want(t != nil && isTime(t), field, "is missing or outside the years 1970 to 9999", "use the author's clock")
 }
+
+func (c *checker) optionalTime(field string, t *timestamppb.Timestamp) {
+	c.want(t == nil || isTime(t), field, "is outside the years 1970 to 9999", "state another time, or leave it out")
+}
+
+// isTime: seconds of the year 10000 and later do not fit RFC 3339.
+func isTime(t *timestamppb.Timestamp) bool { return t.CheckValid() == nil && t.GetSeconds() >= 0 }
 
 func (c *checker) duration(field string, d *durationpb.Duration) {
 	c.want(d != nil && d.CheckValid() == nil && d.GetSeconds() >= 0 && d.GetNanos() >= 0, field, "is missing or negative", "state it, such as 60s")

@@ -1,6 +1,7 @@
 package record_test
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"flag"
@@ -9,7 +10,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier/record"
+	"google.golang.org/protobuf/encoding/protojson"
 )
 
 var update = flag.Bool("update", false, "write the vector files anew")
@@ -34,8 +37,8 @@ func TestVectors(t *testing.T) {
 		writeVectors(t)
 	}
 	files, err := filepath.Glob(filepath.Join(vectorDir, "*.json"))
-	if err != nil || len(files) < 2 {
-		t.Fatalf("found %d vectors (%v), want at least 2", len(files), err)
+	if want := len(comments) + 3; err != nil || len(files) != want {
+		t.Fatalf("found %d vectors (%v), want %d", len(files), err, want)
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
@@ -91,18 +94,66 @@ func unhex(t *testing.T, s string) []byte {
 	return b
 }
 
+// comments says what the vectors in protobuf are, one for each of everyRecord.
+var comments = map[string]string{
+	"decision":          "a decision record with every field set",
+	"genesis":           "the body of entry 0",
+	"outcome":           "an outcome",
+	"loss":              "a loss of four records",
+	"trigger":           "a trigger by an operator",
+	"operator":          "the registration of an operator",
+	"agent-class":       "the registration of an agent class",
+	"key-binding":       "the binding of an instance's key by an administrator",
+	"revocation":        "the revocation of an agent class by an administrator",
+	"intent":            "an intent that a user client signs, beside the user's token",
+	"proposal":          "a decision with a proposal",
+	"delegation":        "a grant by an agent under its own grant, with every field set",
+	"approval":          "an approval by a reviewer",
+	"denial":            "a denial by a user's device",
+	"rejection":         "a rejection by the host",
+	"counter":           "a counter-record by a service, with every field set",
+	"key-set":           "a key set, fetched by the host",
+	"trust-bundle":      "a trust bundle by an administrator",
+	"read":              "a read by an auditor",
+	"service":           "the registration of a service",
+	"user-client":       "the registration of a user client",
+	"reviewer":          "the registration of a reviewer",
+	"issuer":            "the registration of an issuer",
+	"full-agent-class":  "the registration of an agent class with every field set",
+	"host-genesis":      "the body of entry 0 of a log whose host has a key",
+	"enrolment-svid":    "an agent's key that enrols itself with an X.509-SVID; the certificates are made up",
+	"enrolment-token":   "a service's key that enrols itself with a workload token, which is made up",
+	"enrolment-device":  "the key of a user's device that enrols itself, beside a token that is bound to it",
+	"rotation-agent":    "an agent's key that binds the next one, with its signature over the binding statement",
+	"rotation-operator": "an operator's key that binds the next one",
+	"rotation-service":  "a service's key that binds the next one",
+	"rotation-client":   "a user client's key that binds the next one",
+	"rotation-user":     "the key of a user's device that binds that of another",
+	"rotation-reviewer": "a reviewer's key that binds the next one",
+	"revoked-key":       "a key that revokes itself",
+	"revoked-instance":  "the revocation of an instance by its operator",
+	"revoked-operator":  "the revocation of an operator by an administrator",
+	"revoked-grant":     "the revocation of a grant by an agent",
+	"revoked-session":   "the revocation of a session by its user",
+}
+
 func writeVectors(t *testing.T) {
 	t.Helper()
 	s := signerOf(t, edKey(1))
-	for name, v := range map[string]struct {
+	type signed struct {
 		comment string
 		typ     record.PayloadType
 		payload []byte
-	}{
-		"protobuf-decision": {"a decision record with every field set", record.TypeProtobuf, marshal(t, decision())},
-		"protobuf-genesis":  {"the body of entry 0", record.TypeProtobuf, marshal(t, genesis())},
-		"json-action":       {"an action in ProtoJSON, spaces and all", record.TypeJSON, jsonRecord()},
-	} {
+	}
+	vectors := map[string]signed{
+		"json-action":     {"an action in ProtoJSON, spaces and all", record.TypeJSON, jsonRecord()},
+		"json-delegation": {"a grant in ProtoJSON", record.TypeJSON, compactJSON(t, delegation())},
+		"json-enrolment":  {"an enrolment by an X.509-SVID in ProtoJSON", record.TypeJSON, compactJSON(t, enrolment())},
+	}
+	for name, comment := range comments {
+		vectors["protobuf-"+name] = signed{comment, record.TypeProtobuf, marshal(t, everyRecord[name]())}
+	}
+	for name, v := range vectors {
 		r, err := record.SignPayload(v.typ, v.payload, s)
 		if err != nil {
 			t.Fatal(err)
@@ -111,11 +162,30 @@ func writeVectors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.MkdirAll(vectorDir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(vectorDir, name+".json"), append(b, '\n'), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		writeVector(t, filepath.Join(vectorDir, name+".json"), b)
 	}
+}
+
+func writeVector(t *testing.T, file string, b []byte) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, append(b, '\n'), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// compactJSON is protojson's text without the spaces that it varies.
+func compactJSON(t testing.TB, m *onusv1.Record) []byte {
+	t.Helper()
+	text, err := protojson.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := json.Compact(&b, text); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }

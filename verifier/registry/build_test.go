@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
+	"github.com/onus-ledger/onus/verifier/entry"
 	"github.com/onus-ledger/onus/verifier/record"
 	"github.com/onus-ledger/onus/verifier/registry"
 	"github.com/onus-ledger/onus/verifier/tree"
@@ -57,13 +59,19 @@ func signed(t testing.TB, a *onusv1.Author, keyName string, m *onusv1.Record) *r
 	m.Author = a
 	m.Nonce = bytes.Repeat([]byte{1}, record.NonceSize)
 	m.Capture = onusv1.Capture_CAPTURE_SELF
-	m.ClaimedTime = &timestamppb.Timestamp{Seconds: 1_790_000_000}
+	m.ClaimedTime = timestamppb.New(now)
 	r, err := record.Sign(m, signer(t, keyName))
 	if err != nil {
 		t.Fatalf("sign: %v", err)
 	}
 	return r
 }
+
+// now is the log time of most tests; the machine's clock plays no part.
+var now = time.Unix(1_790_000_000, 0).UTC()
+
+// asserted is the stamp of an entry at now for which no token was checked.
+func asserted() *entry.Stamp { return &entry.Stamp{LogTime: now.UnixMilli(), KeySetEntry: -1} }
 
 func logVkey(t testing.TB, origin, keyName string) string {
 	t.Helper()
@@ -74,12 +82,13 @@ func logVkey(t testing.TB, origin, keyName string) string {
 	return vkey
 }
 
-// genesis names root and deputy as administrators.
+// genesis names root and deputy as administrators, and host as the host's key.
 func genesis(t testing.TB) *record.Record {
 	d := &durationpb.Duration{Seconds: 60}
 	return signed(t, admin("root"), "root", &onusv1.Record{Body: &onusv1.Record_Genesis{Genesis: &onusv1.Genesis{
 		LogKey:         logVkey(t, origin, "log"),
 		Administrators: []*onusv1.Administrator{{Name: "root", PublicKey: spki(t, "root")}, {Name: "deputy", PublicKey: spki(t, "deputy")}},
+		HostKey:        spki(t, "host"),
 		Policy:         &onusv1.Policy{ClockSkew: d, LateAfter: d, OutcomeWindow: d, PlainText: []string{"trigger.detail"}},
 	}}})
 }
@@ -125,16 +134,18 @@ type testLog struct {
 
 func newLog(t testing.TB) *testLog { return &testLog{t: t, reg: registry.New()} }
 
-// submit does what admission and apply do with a record.
-func (l *testLog) submit(r *record.Record) error {
+// submit does what admission and apply do with a record, at now.
+func (l *testLog) submit(r *record.Record) error { return l.submitWith(r, asserted()) }
+
+func (l *testLog) submitWith(r *record.Record, s *entry.Stamp) error {
 	if _, err := l.reg.Authenticate(r, l.size); err != nil {
 		return err
 	}
-	if err := l.reg.Check(r, l.size); err != nil {
+	if err := l.reg.Check(r, l.size, s); err != nil {
 		return err
 	}
 	leaf := tree.LeafHash(fmt.Appendf(nil, "entry %d: %s", l.size, r.ID))
-	if err := l.reg.Add(r, l.size, leaf); err != nil {
+	if err := l.reg.Add(r, l.size, leaf, s); err != nil {
 		return err
 	}
 	if registry.Concerns(r) {
@@ -144,13 +155,24 @@ func (l *testLog) submit(r *record.Record) error {
 	return nil
 }
 
-// add is submit for what must be taken; it returns the index.
-func (l *testLog) add(r *record.Record) int64 {
+// addAt is add at another log time than now.
+func (l *testLog) addAt(at time.Time, r *record.Record) int64 {
 	l.t.Helper()
-	if err := l.submit(r); err != nil {
+	return l.addWith(r, &entry.Stamp{LogTime: at.UnixMilli(), KeySetEntry: -1})
+}
+
+func (l *testLog) addWith(r *record.Record, s *entry.Stamp) int64 {
+	l.t.Helper()
+	if err := l.submitWith(r, s); err != nil {
 		l.t.Fatalf("entry %d: %v", l.size, err)
 	}
 	return l.size - 1
+}
+
+// add is submit for what must be taken; it returns the index.
+func (l *testLog) add(r *record.Record) int64 {
+	l.t.Helper()
+	return l.addWith(r, asserted())
 }
 
 // smallLog has one operator with one agent, whose key any instance may use.

@@ -13,6 +13,7 @@ func TestConcurrentReaders(t *testing.T) {
 	l := smallLog(t)
 	const rounds = 60
 	r := action(t, agent(planner, "i-1", acme), "planner")
+	rotation := rotate(t, agent(planner, "i-1", acme), "planner", "next", plannerKey("i-1"))
 	countAt4, rootAt4 := l.reg.Stamp(4)
 
 	var durable atomic.Int64 // entries below it are there for all
@@ -55,6 +56,16 @@ func TestConcurrentReaders(t *testing.T) {
 						}
 					}
 				}
+				if got := len(l.reg.Registrations(at)); int64(got) != 2+(at-4+1)/2 {
+					t.Errorf("at %d: %d registrations", at, got)
+					return
+				}
+				if err := l.reg.Check(rotation, at, asserted()); err != nil {
+					t.Errorf("at %d: %v", at, err)
+					return
+				}
+				l.reg.Revocations(r.Msg.GetAuthor(), at)
+				l.reg.Ended(r.Msg.GetAuthor().GetKeyId(), at, now.UnixMilli())
 				l.reg.Operator(acme, at)
 				l.reg.Genesis()
 				l.reg.LogKey()

@@ -125,8 +125,8 @@ func TestRegistrationRefusals(t *testing.T) {
 			if _, err := l.reg.Authenticate(tt.r, l.size); err != nil {
 				t.Fatalf("not even authentic: %v", err)
 			}
-			wantRefusal(t, l.reg.Check(tt.r, l.size), tt.reason, tt.field)
-			wantRefusal(t, l.reg.Add(tt.r, l.size, tree.Hash{}), tt.reason, tt.field)
+			wantRefusal(t, l.reg.Check(tt.r, l.size, asserted()), tt.reason, tt.field)
+			wantRefusal(t, l.reg.Add(tt.r, l.size, tree.Hash{}, asserted()), tt.reason, tt.field)
 		})
 	}
 	// The same again with another description is a new version.
@@ -160,12 +160,12 @@ func TestGenesisComesFirst(t *testing.T) {
 	wantRefusal(t, err, registry.ReasonNoGenesis, "")
 	_, err = g.Authenticate(genesis(t), 1)
 	wantRefusal(t, err, registry.ReasonGenesisMisplace, "genesis")
-	wantRefusal(t, g.Check(genesis(t), 1), registry.ReasonGenesisMisplace, "genesis")
-	wantRefusal(t, g.Add(genesis(t), 1, tree.Hash{}), registry.ReasonGenesisMisplace, "genesis")
+	wantRefusal(t, g.Check(genesis(t), 1, asserted()), registry.ReasonGenesisMisplace, "genesis")
+	wantRefusal(t, g.Add(genesis(t), 1, tree.Hash{}, asserted()), registry.ReasonGenesisMisplace, "genesis")
 
 	l := smallLog(t)
-	wantRefusal(t, l.reg.Check(genesis(t), 0), registry.ReasonGenesisMisplace, "genesis")
-	if err := l.reg.Add(genesis(t), 0, tree.Hash{}); err == nil {
+	wantRefusal(t, l.reg.Check(genesis(t), 0, asserted()), registry.ReasonGenesisMisplace, "genesis")
+	if err := l.reg.Add(genesis(t), 0, tree.Hash{}, asserted()); err == nil {
 		t.Error("a second genesis was added")
 	}
 }
@@ -176,10 +176,10 @@ func TestNothingIsRegisteredBeforeGenesis(t *testing.T) {
 	for _, at := range []int64{0, 1} {
 		g := registry.New()
 		var e *record.Error
-		if err := g.Check(newOperator(t, acme, ""), at); !errors.As(err, &e) || e.Reason != registry.ReasonNoGenesis {
+		if err := g.Check(newOperator(t, acme, ""), at, asserted()); !errors.As(err, &e) || e.Reason != registry.ReasonNoGenesis {
 			t.Errorf("Check at %d: got %v, want %s", at, err, registry.ReasonNoGenesis)
 		}
-		if err := g.Add(newOperator(t, acme, ""), at, tree.Hash{}); !errors.As(err, &e) || e.Reason != registry.ReasonNoGenesis {
+		if err := g.Add(newOperator(t, acme, ""), at, tree.Hash{}, asserted()); !errors.As(err, &e) || e.Reason != registry.ReasonNoGenesis {
 			t.Errorf("Add at %d: got %v, want %s", at, err, registry.ReasonNoGenesis)
 		}
 	}

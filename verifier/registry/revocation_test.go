@@ -7,6 +7,7 @@ import (
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier/record"
 	"github.com/onus-ledger/onus/verifier/registry"
+	"github.com/onus-ledger/onus/verifier/tree"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -136,6 +137,179 @@ func TestRevocationRefusals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An operator's revocation reaches all whom it answers for; that of a key, an
+// administrator or the host too.
+func TestRevocationsOfEachParty(t *testing.T) {
+	for _, tt := range []struct {
+		key string
+		a   *onusv1.Author
+	}{
+		{"erp", service(erp)}, {"chat", client(chat)}, {"carol", reviewer("carol")}, {"acme", operatorAuthor(acme)},
+	} {
+		l := fullLog(t)
+		suspected := ofOperator(acme)
+		suspected.SuspectedSince = timestamppb.New(now)
+		at := l.add(revoke(t, admin("root"), "root", suspected))
+		if got, want := hits(l, tt.a, tt.key, l.size), fmt.Sprintf("operator@%d ", at); got != want {
+			t.Errorf("%s: got %q, want %q", tt.key, got, want)
+		}
+		if got := hits(l, tt.a, tt.key, at); got != "" {
+			t.Errorf("%s before the revocation: %q", tt.key, got)
+		}
+		for _, c := range []struct {
+			logTime int64
+			want    int
+		}{{now.UnixMilli() - 1, 0}, {now.UnixMilli(), 1}} {
+			if got := len(l.reg.Suspicions(tt.a, at-1, c.logTime, l.size)); got != c.want {
+				t.Errorf("%s: %d suspicions at %d, want %d", tt.key, got, c.logTime, c.want)
+			}
+		}
+	}
+	for _, tt := range []struct {
+		key string
+		a   *onusv1.Author
+		by  func(l *testLog) *record.Record
+	}{
+		{"erp", service(erp), func(l *testLog) *record.Record { return endsItself(t, service(erp), "erp") }},
+		{"carol", reviewer("carol"), func(l *testLog) *record.Record { return endsItself(t, reviewer("carol"), "carol") }},
+		{"chat", client(chat), func(l *testLog) *record.Record { return revoke(t, operatorAuthor(acme), "acme", ofKey(t, "chat")) }},
+		{"alice", user(alice), func(l *testLog) *record.Record { return endsItself(t, user(alice), "alice") }},
+		{"host", theHost(), func(l *testLog) *record.Record { return revoke(t, admin("root"), "root", ofKey(t, "host")) }},
+		{"root", admin("root"), func(l *testLog) *record.Record { return revoke(t, admin("deputy"), "deputy", ofKey(t, "root")) }},
+	} {
+		l := fullLog(t)
+		at := l.add(tt.by(l))
+		if got, want := hits(l, tt.a, tt.key, l.size), fmt.Sprintf("key@%d ", at); got != want {
+			t.Errorf("%s: got %q, want %q", tt.key, got, want)
+		}
+	}
+}
+
+// A revoked administrator has its own message: somebody else has to sign.
+func TestRevokedAdministrator(t *testing.T) {
+	l := fullLog(t)
+	at := l.add(revoke(t, admin("deputy"), "deputy", ofKey(t, "root")))
+	d := newDomain(t, "example.com")
+	for _, r := range []*record.Record{
+		newOperator(t, "initech", ""), newKey(t, "new", planner, "", acme), newIssuer(t, kube, true, true),
+		keySet(t, admin("root"), "root", login, jwks(t, ecKey(t)), now),
+		trustBundle(t, admin("root"), "root", "example.com", d.bundle(1), now),
+		revoke(t, admin("root"), "root", ofAgent(planner)),
+	} {
+		err := l.submit(r)
+		wantRefusal(t, err, registry.ReasonRevoked, "author")
+		if want := fmt.Sprintf("author is administrator root, whose key entry %d revoked: have another administrator sign it", at); err == nil || err.Error() != want {
+			t.Errorf("got %v\nwant %s", err, want)
+		}
+	}
+	l.add(newAgent(t, clerk, acme, "")) // which deputy signs
+	if err := l.submit(trigger(t, admin("root"), "root")); err != nil {
+		t.Errorf("what binds nothing is refused, not flagged: %v", err)
+	}
+}
+
+// In one batch, too, the index decides: both fit the log before the batch, and
+// only the one that stands first is taken as if the other were not there.
+func TestRevokeAndBindInOneBatch(t *testing.T) {
+	l := workloadsLog(t)
+	revocation := revoke(t, admin("root"), "root", ofInstance(planner, "pod-1"))
+	enrolment := enrols(t, "pod-1", "pod", bySVID(l.home.svid("pod", nil, planner)))
+	byDeputy := newAgent(t, clerk, acme, "")
+	noDeputy := revoke(t, admin("root"), "root", ofKey(t, "deputy"))
+	n := l.size
+	for _, r := range []*record.Record{revocation, enrolment, byDeputy, noDeputy} {
+		if err := l.reg.Check(r, n, asserted()); err != nil {
+			t.Fatalf("does not fit before the batch: %v", err)
+		}
+	}
+	add := func(r *record.Record, index int64) error {
+		return l.reg.Add(r, index, tree.LeafHash(r.ID[:]), asserted())
+	}
+	if err := add(revocation, n); err != nil {
+		t.Fatal(err)
+	}
+	wantRefusal(t, add(enrolment, n+1), registry.ReasonRevoked, "author")
+	if err := add(noDeputy, n+1); err != nil {
+		t.Fatal(err)
+	}
+	wantRefusal(t, add(byDeputy, n+2), registry.ReasonRevoked, "author")
+
+	// The other way round both stand, and the key is revoked from then on.
+	l = workloadsLog(t)
+	enrolment = enrols(t, "pod-1", "pod", bySVID(l.home.svid("pod", nil, planner)))
+	for i, r := range []*record.Record{enrolment, revocation, byDeputy, noDeputy} {
+		if err := add(r, n+int64(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pod := agent(planner, "pod-1", acme)
+	if got := hits(l.testLog, pod, "pod", n+1); got != "" {
+		t.Errorf("between the two: %q", got)
+	}
+	if got, want := hits(l.testLog, pod, "pod", n+2), fmt.Sprintf("instance@%d ", n+1); got != want {
+		t.Errorf("after both: %q, want %q", got, want)
+	}
+}
+
+// The registry keeps revocations of grants; who may is asked elsewhere.
+func TestRevokedGrants(t *testing.T) {
+	l := fullLog(t)
+	id, err := record.ParseID(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ofGrant := &onusv1.Revocation{Target: &onusv1.Revocation_Grant{Grant: before}}
+	at := l.add(revoke(t, agent(planner, "i", acme), "planner", ofGrant))
+	l.add(revoke(t, admin("root"), "root", ofGrant))
+	if r, ok := l.reg.RevokedGrant(id, at); ok {
+		t.Errorf("revoked before its entry: %+v", r)
+	}
+	if r, ok := l.reg.RevokedGrant(id, l.size); !ok || r.Index != at || r.Grant != before || r.Target() != "grant "+before {
+		t.Errorf("got %+v, %t; want that of %d", r, ok, at)
+	}
+	if _, ok := l.reg.RevokedGrant(record.ID{}, l.size); ok {
+		t.Error("another grant is revoked")
+	}
+	l.add(revoke(t, admin("root"), "root", ofAgent(planner)))
+	wantRefusal(t, l.submit(revoke(t, agent(planner, "i", acme), "planner", ofGrant)), registry.ReasonRevoked, "author")
+}
+
+// A session ends by an administrator, or by its user: then for the records of
+// that user, since a session does not show whose it is.
+func TestRevokedSessions(t *testing.T) {
+	l := usersLog(t)
+	ofSession := &onusv1.Revocation{Target: &onusv1.Revocation_Session{Session: office}}
+	by := func(a *onusv1.Author, keyName, user string, token *onusv1.UserToken) *record.Record {
+		return signed(t, a, keyName, &onusv1.Record{User: user, Token: token, Body: &onusv1.Record_Revocation{Revocation: ofSession}})
+	}
+	wantRefusal(t, l.submit(by(client(chat), "chat", bob, nil)), registry.ReasonNotPermitted, "revocation.session")
+	wantRefusal(t, l.submitWith(by(client(chat), "chat", bob, tokenOf(login, "")), l.checked(alice, 1)), registry.ReasonUnfounded, "user")
+	alices := l.add(by(user(alice), "alice", alice, nil))
+	bobs := l.addWith(by(client(chat), "chat", bob, tokenOf(login, "")), l.checked(bob, 1))
+	admins := l.add(by(admin("root"), "root", "", nil))
+	const carl = "u-cccccccccccccccccccccccccc"
+	l.addWith(by(client(chat), "chat", carl, tokenOf(login, "")), l.checked(carl, 1)) // again
+	for _, tt := range []struct {
+		user     string
+		at, want int64
+	}{
+		{alice, alices, -1}, {alice, alices + 1, alices}, {bob, alices + 1, -1}, {bob, bobs + 1, bobs},
+		{"", bobs + 1, -1}, {"", admins + 1, admins}, {carl, admins + 1, admins}, {carl, l.size, admins}, {alice, l.size, alices},
+	} {
+		r, ok := l.reg.RevokedSession(office, tt.user, tt.at)
+		if !ok {
+			r.Index = -1
+		}
+		if r.Index != tt.want || ok && (r.Session != office || r.Target() != "session "+office) {
+			t.Errorf("of %q before %d: %+v, want that of %d", tt.user, tt.at, r, tt.want)
+		}
+	}
+	if _, ok := l.reg.RevokedSession("x-bbbbbbbbbbbbbbbbbbbbbbbbbb", alice, l.size); ok {
+		t.Error("another session is revoked")
+	}
+	l.checkStamps()
 }
 
 // A key rotates with overlap: the new one is bound before the old one ends.

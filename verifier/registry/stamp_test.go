@@ -66,8 +66,8 @@ func TestRefusalsDoNotStamp(t *testing.T) {
 		l.submit(newAgent(t, planner, globex, "")),
 		l.submit(newKey(t, "planner", planner, "", acme)),
 		l.submit(genesis(t)),
-		l.reg.Add(newOperator(t, globex, ""), 3, tree.Hash{}), // an index that is taken
-		l.reg.Add(newOperator(t, globex, ""), 2, tree.Hash{}), // and one before it
+		l.reg.Add(newOperator(t, globex, ""), 3, tree.Hash{}, asserted()), // an index that is taken
+		l.reg.Add(newOperator(t, globex, ""), 2, tree.Hash{}, asserted()), // and one before it
 	} {
 		if bad == nil {
 			t.Error("accepted")
@@ -90,10 +90,10 @@ func TestAddIgnoresOtherRecords(t *testing.T) {
 		t.Error("Concerns is wrong")
 	}
 	for _, at := range []int64{0, 3, 50} {
-		if err := l.reg.Add(r, at, tree.Hash{}); err != nil {
+		if err := l.reg.Add(r, at, tree.Hash{}, asserted()); err != nil {
 			t.Errorf("at %d: %v", at, err)
 		}
-		if err := l.reg.Check(r, at); err != nil {
+		if err := l.reg.Check(r, at, asserted()); err != nil {
 			t.Errorf("at %d: %v", at, err)
 		}
 	}

@@ -242,9 +242,12 @@ func (x *Receipt) GetCheckpoint() string {
 // ProvenRecord is a record with its receipt: what `onus receipt` writes and
 // `onus-verify receipt` reads.
 type ProvenRecord struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Envelope      *Envelope              `protobuf:"bytes,1,opt,name=envelope,proto3" json:"envelope,omitempty"`
-	Receipt       *Receipt               `protobuf:"bytes,2,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Envelope *Envelope              `protobuf:"bytes,1,opt,name=envelope,proto3" json:"envelope,omitempty"`
+	Receipt  *Receipt               `protobuf:"bytes,2,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	// The user's token that travelled beside the record, disclosed after it
+	// expired. With the issuer's keys anybody can check it against the record.
+	UserToken     string `protobuf:"bytes,3,opt,name=user_token,json=userToken,proto3" json:"user_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -293,6 +296,13 @@ func (x *ProvenRecord) GetReceipt() *Receipt {
 	return nil
 }
 
+func (x *ProvenRecord) GetUserToken() string {
+	if x != nil {
+		return x.UserToken
+	}
+	return ""
+}
+
 // LoggedRecord is one entry of the log. Only `entry` is evidence: everything
 // else is decoded from it, or opens its commitments.
 //
@@ -310,7 +320,10 @@ type LoggedRecord struct {
 	// Contents that are stored and that the caller may see.
 	Contents []*Content `protobuf:"bytes,6,rep,name=contents,proto3" json:"contents,omitempty"`
 	// The rest is withheld from the caller.
-	Redacted      bool `protobuf:"varint,7,opt,name=redacted,proto3" json:"redacted,omitempty"`
+	Redacted bool `protobuf:"varint,7,opt,name=redacted,proto3" json:"redacted,omitempty"`
+	// What is to be said about the authority that the record used or gave, as of
+	// its index: the server's reading.
+	Findings      []*Finding `protobuf:"bytes,8,rep,name=findings,proto3" json:"findings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -394,18 +407,101 @@ func (x *LoggedRecord) GetRedacted() bool {
 	return false
 }
 
+func (x *LoggedRecord) GetFindings() []*Finding {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
+// Finding is one thing to know about a record.
+type Finding struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The stable name, such as "GRANT_EXPIRED".
+	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// "info", "warn", "high" or "critical".
+	Severity string `protobuf:"bytes,2,opt,name=severity,proto3" json:"severity,omitempty"`
+	// One sentence.
+	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// Id of the record that it is about, when that is another one: a grant.
+	Record        string `protobuf:"bytes,4,opt,name=record,proto3" json:"record,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Finding) Reset() {
+	*x = Finding{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Finding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Finding) ProtoMessage() {}
+
+func (x *Finding) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Finding.ProtoReflect.Descriptor instead.
+func (*Finding) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Finding) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Finding) GetSeverity() string {
+	if x != nil {
+		return x.Severity
+	}
+	return ""
+}
+
+func (x *Finding) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Finding) GetRecord() string {
+	if x != nil {
+		return x.Record
+	}
+	return ""
+}
+
 type SubmitRequest struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Envelope *Envelope              `protobuf:"bytes,1,opt,name=envelope,proto3" json:"envelope,omitempty"`
 	// At most 256, together at most 4 MiB.
-	Contents      []*Content `protobuf:"bytes,2,rep,name=contents,proto3" json:"contents,omitempty"`
+	Contents []*Content `protobuf:"bytes,2,rep,name=contents,proto3" json:"contents,omitempty"`
+	// The user's token that the record's token describes: compact. It stays off
+	// the log.
+	UserToken     string `protobuf:"bytes,3,opt,name=user_token,json=userToken,proto3" json:"user_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SubmitRequest) Reset() {
 	*x = SubmitRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[4]
+	mi := &file_onus_v1_ledger_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -417,7 +513,7 @@ func (x *SubmitRequest) String() string {
 func (*SubmitRequest) ProtoMessage() {}
 
 func (x *SubmitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[4]
+	mi := &file_onus_v1_ledger_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -430,7 +526,7 @@ func (x *SubmitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitRequest.ProtoReflect.Descriptor instead.
 func (*SubmitRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{4}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *SubmitRequest) GetEnvelope() *Envelope {
@@ -447,18 +543,30 @@ func (x *SubmitRequest) GetContents() []*Content {
 	return nil
 }
 
+func (x *SubmitRequest) GetUserToken() string {
+	if x != nil {
+		return x.UserToken
+	}
+	return ""
+}
+
 type SubmitResponse struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Receipt *Receipt               `protobuf:"bytes,1,opt,name=receipt,proto3" json:"receipt,omitempty"`
 	// The record was in the log before this call.
-	Duplicate     bool `protobuf:"varint,2,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
+	Duplicate bool `protobuf:"varint,2,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
+	// The revocations that hit the record's author, as of its index. The record
+	// is logged, and flagged: its author should stop.
+	Revoked []*RevocationNotice `protobuf:"bytes,3,rep,name=revoked,proto3" json:"revoked,omitempty"`
+	// How the user's token beside the record was taken; empty without one.
+	Token         *TokenResult `protobuf:"bytes,4,opt,name=token,proto3" json:"token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SubmitResponse) Reset() {
 	*x = SubmitResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[5]
+	mi := &file_onus_v1_ledger_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -470,7 +578,7 @@ func (x *SubmitResponse) String() string {
 func (*SubmitResponse) ProtoMessage() {}
 
 func (x *SubmitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[5]
+	mi := &file_onus_v1_ledger_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -483,7 +591,7 @@ func (x *SubmitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitResponse.ProtoReflect.Descriptor instead.
 func (*SubmitResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{5}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *SubmitResponse) GetReceipt() *Receipt {
@@ -500,6 +608,236 @@ func (x *SubmitResponse) GetDuplicate() bool {
 	return false
 }
 
+func (x *SubmitResponse) GetRevoked() []*RevocationNotice {
+	if x != nil {
+		return x.Revoked
+	}
+	return nil
+}
+
+func (x *SubmitResponse) GetToken() *TokenResult {
+	if x != nil {
+		return x.Token
+	}
+	return nil
+}
+
+// RevocationNotice names a revocation.
+type RevocationNotice struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Index of its entry.
+	Index int64 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	// What it ended, for people: "agent spiffe://example.com/planner".
+	Target        string `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevocationNotice) Reset() {
+	*x = RevocationNotice{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevocationNotice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevocationNotice) ProtoMessage() {}
+
+func (x *RevocationNotice) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevocationNotice.ProtoReflect.Descriptor instead.
+func (*RevocationNotice) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *RevocationNotice) GetIndex() int64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *RevocationNotice) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+// TokenResult says how a user's token was taken.
+type TokenResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 0 asserted: it could not be checked; 1 checked; 2 checked, and it holds
+	// the authority that the record claims.
+	Assurance int32 `protobuf:"varint,1,opt,name=assurance,proto3" json:"assurance,omitempty"`
+	// Why it was not checked.
+	Why           string `protobuf:"bytes,2,opt,name=why,proto3" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TokenResult) Reset() {
+	*x = TokenResult{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TokenResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TokenResult) ProtoMessage() {}
+
+func (x *TokenResult) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TokenResult.ProtoReflect.Descriptor instead.
+func (*TokenResult) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *TokenResult) GetAssurance() int32 {
+	if x != nil {
+		return x.Assurance
+	}
+	return 0
+}
+
+func (x *TokenResult) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+type EnrolRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Envelope *Envelope              `protobuf:"bytes,1,opt,name=envelope,proto3" json:"envelope,omitempty"`
+	// A user's token, for the key of a user's device.
+	UserToken     string `protobuf:"bytes,2,opt,name=user_token,json=userToken,proto3" json:"user_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnrolRequest) Reset() {
+	*x = EnrolRequest{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnrolRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnrolRequest) ProtoMessage() {}
+
+func (x *EnrolRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnrolRequest.ProtoReflect.Descriptor instead.
+func (*EnrolRequest) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *EnrolRequest) GetEnvelope() *Envelope {
+	if x != nil {
+		return x.Envelope
+	}
+	return nil
+}
+
+func (x *EnrolRequest) GetUserToken() string {
+	if x != nil {
+		return x.UserToken
+	}
+	return ""
+}
+
+type EnrolResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Receipt       *Receipt               `protobuf:"bytes,1,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	Duplicate     bool                   `protobuf:"varint,2,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnrolResponse) Reset() {
+	*x = EnrolResponse{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnrolResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnrolResponse) ProtoMessage() {}
+
+func (x *EnrolResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnrolResponse.ProtoReflect.Descriptor instead.
+func (*EnrolResponse) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *EnrolResponse) GetReceipt() *Receipt {
+	if x != nil {
+		return x.Receipt
+	}
+	return nil
+}
+
+func (x *EnrolResponse) GetDuplicate() bool {
+	if x != nil {
+		return x.Duplicate
+	}
+	return false
+}
+
 type SubmitBatchRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Items         []*SubmitRequest       `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
@@ -509,7 +847,7 @@ type SubmitBatchRequest struct {
 
 func (x *SubmitBatchRequest) Reset() {
 	*x = SubmitBatchRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[6]
+	mi := &file_onus_v1_ledger_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -521,7 +859,7 @@ func (x *SubmitBatchRequest) String() string {
 func (*SubmitBatchRequest) ProtoMessage() {}
 
 func (x *SubmitBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[6]
+	mi := &file_onus_v1_ledger_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -534,7 +872,7 @@ func (x *SubmitBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitBatchRequest.ProtoReflect.Descriptor instead.
 func (*SubmitBatchRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{6}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SubmitBatchRequest) GetItems() []*SubmitRequest {
@@ -554,7 +892,7 @@ type SubmitBatchResponse struct {
 
 func (x *SubmitBatchResponse) Reset() {
 	*x = SubmitBatchResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[7]
+	mi := &file_onus_v1_ledger_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -566,7 +904,7 @@ func (x *SubmitBatchResponse) String() string {
 func (*SubmitBatchResponse) ProtoMessage() {}
 
 func (x *SubmitBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[7]
+	mi := &file_onus_v1_ledger_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -579,7 +917,7 @@ func (x *SubmitBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitBatchResponse.ProtoReflect.Descriptor instead.
 func (*SubmitBatchResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{7}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SubmitBatchResponse) GetResults() []*SubmitResult {
@@ -603,7 +941,7 @@ type SubmitResult struct {
 
 func (x *SubmitResult) Reset() {
 	*x = SubmitResult{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[8]
+	mi := &file_onus_v1_ledger_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -615,7 +953,7 @@ func (x *SubmitResult) String() string {
 func (*SubmitResult) ProtoMessage() {}
 
 func (x *SubmitResult) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[8]
+	mi := &file_onus_v1_ledger_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -628,7 +966,7 @@ func (x *SubmitResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitResult.ProtoReflect.Descriptor instead.
 func (*SubmitResult) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{8}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SubmitResult) GetResult() isSubmitResult_Result {
@@ -685,7 +1023,7 @@ type ItemError struct {
 
 func (x *ItemError) Reset() {
 	*x = ItemError{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[9]
+	mi := &file_onus_v1_ledger_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -697,7 +1035,7 @@ func (x *ItemError) String() string {
 func (*ItemError) ProtoMessage() {}
 
 func (x *ItemError) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[9]
+	mi := &file_onus_v1_ledger_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -710,7 +1048,7 @@ func (x *ItemError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemError.ProtoReflect.Descriptor instead.
 func (*ItemError) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{9}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ItemError) GetCode() string {
@@ -744,14 +1082,16 @@ type Problem struct {
 	// What to do next.
 	Next string `protobuf:"bytes,3,opt,name=next,proto3" json:"next,omitempty"`
 	// When to try again, for errors that pass.
-	RetryAfter    *durationpb.Duration `protobuf:"bytes,4,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
+	RetryAfter *durationpb.Duration `protobuf:"bytes,4,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
+	// Index of the entry that says so in the log: a rejection.
+	Entry         *int64 `protobuf:"varint,5,opt,name=entry,proto3,oneof" json:"entry,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Problem) Reset() {
 	*x = Problem{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[10]
+	mi := &file_onus_v1_ledger_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -763,7 +1103,7 @@ func (x *Problem) String() string {
 func (*Problem) ProtoMessage() {}
 
 func (x *Problem) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[10]
+	mi := &file_onus_v1_ledger_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -776,7 +1116,7 @@ func (x *Problem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Problem.ProtoReflect.Descriptor instead.
 func (*Problem) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{10}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Problem) GetReason() string {
@@ -807,6 +1147,13 @@ func (x *Problem) GetRetryAfter() *durationpb.Duration {
 	return nil
 }
 
+func (x *Problem) GetEntry() int64 {
+	if x != nil && x.Entry != nil {
+		return *x.Entry
+	}
+	return 0
+}
+
 type MintRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Kind  NameKind               `protobuf:"varint,1,opt,name=kind,proto3,enum=onus.v1.NameKind" json:"kind,omitempty"`
@@ -818,7 +1165,7 @@ type MintRequest struct {
 
 func (x *MintRequest) Reset() {
 	*x = MintRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[11]
+	mi := &file_onus_v1_ledger_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -830,7 +1177,7 @@ func (x *MintRequest) String() string {
 func (*MintRequest) ProtoMessage() {}
 
 func (x *MintRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[11]
+	mi := &file_onus_v1_ledger_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -843,7 +1190,7 @@ func (x *MintRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MintRequest.ProtoReflect.Descriptor instead.
 func (*MintRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{11}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *MintRequest) GetKind() NameKind {
@@ -870,7 +1217,7 @@ type MintResponse struct {
 
 func (x *MintResponse) Reset() {
 	*x = MintResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[12]
+	mi := &file_onus_v1_ledger_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -882,7 +1229,7 @@ func (x *MintResponse) String() string {
 func (*MintResponse) ProtoMessage() {}
 
 func (x *MintResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[12]
+	mi := &file_onus_v1_ledger_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -895,7 +1242,7 @@ func (x *MintResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MintResponse.ProtoReflect.Descriptor instead.
 func (*MintResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{12}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *MintResponse) GetPseudonyms() []string {
@@ -920,7 +1267,7 @@ type GetRecordRequest struct {
 
 func (x *GetRecordRequest) Reset() {
 	*x = GetRecordRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[13]
+	mi := &file_onus_v1_ledger_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -932,7 +1279,7 @@ func (x *GetRecordRequest) String() string {
 func (*GetRecordRequest) ProtoMessage() {}
 
 func (x *GetRecordRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[13]
+	mi := &file_onus_v1_ledger_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -945,7 +1292,7 @@ func (x *GetRecordRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRecordRequest.ProtoReflect.Descriptor instead.
 func (*GetRecordRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{13}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetRecordRequest) GetKey() isGetRecordRequest_Key {
@@ -1005,7 +1352,7 @@ type GetRecordResponse struct {
 
 func (x *GetRecordResponse) Reset() {
 	*x = GetRecordResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[14]
+	mi := &file_onus_v1_ledger_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1017,7 +1364,7 @@ func (x *GetRecordResponse) String() string {
 func (*GetRecordResponse) ProtoMessage() {}
 
 func (x *GetRecordResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[14]
+	mi := &file_onus_v1_ledger_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1030,7 +1377,7 @@ func (x *GetRecordResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRecordResponse.ProtoReflect.Descriptor instead.
 func (*GetRecordResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{14}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetRecordResponse) GetRecord() *LoggedRecord {
@@ -1068,7 +1415,7 @@ type ListRecordsRequest struct {
 
 func (x *ListRecordsRequest) Reset() {
 	*x = ListRecordsRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[15]
+	mi := &file_onus_v1_ledger_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1080,7 +1427,7 @@ func (x *ListRecordsRequest) String() string {
 func (*ListRecordsRequest) ProtoMessage() {}
 
 func (x *ListRecordsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[15]
+	mi := &file_onus_v1_ledger_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1093,7 +1440,7 @@ func (x *ListRecordsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRecordsRequest.ProtoReflect.Descriptor instead.
 func (*ListRecordsRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{15}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListRecordsRequest) GetAgent() string {
@@ -1200,7 +1547,7 @@ type ListRecordsResponse struct {
 
 func (x *ListRecordsResponse) Reset() {
 	*x = ListRecordsResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[16]
+	mi := &file_onus_v1_ledger_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1212,7 +1559,7 @@ func (x *ListRecordsResponse) String() string {
 func (*ListRecordsResponse) ProtoMessage() {}
 
 func (x *ListRecordsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[16]
+	mi := &file_onus_v1_ledger_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1225,7 +1572,7 @@ func (x *ListRecordsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRecordsResponse.ProtoReflect.Descriptor instead.
 func (*ListRecordsResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{16}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListRecordsResponse) GetRecords() []*LoggedRecord {
@@ -1255,14 +1602,17 @@ type GetReceiptRequest struct {
 	//
 	//	*GetReceiptRequest_Id
 	//	*GetReceiptRequest_Index
-	Key           isGetReceiptRequest_Key `protobuf_oneof:"key"`
+	Key isGetReceiptRequest_Key `protobuf_oneof:"key"`
+	// Return the user's token too, if the caller may read contents and the
+	// token has expired.
+	UserToken     bool `protobuf:"varint,3,opt,name=user_token,json=userToken,proto3" json:"user_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetReceiptRequest) Reset() {
 	*x = GetReceiptRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[17]
+	mi := &file_onus_v1_ledger_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1274,7 +1624,7 @@ func (x *GetReceiptRequest) String() string {
 func (*GetReceiptRequest) ProtoMessage() {}
 
 func (x *GetReceiptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[17]
+	mi := &file_onus_v1_ledger_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1287,7 +1637,7 @@ func (x *GetReceiptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetReceiptRequest.ProtoReflect.Descriptor instead.
 func (*GetReceiptRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{17}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetReceiptRequest) GetKey() isGetReceiptRequest_Key {
@@ -1315,6 +1665,13 @@ func (x *GetReceiptRequest) GetIndex() int64 {
 	return 0
 }
 
+func (x *GetReceiptRequest) GetUserToken() bool {
+	if x != nil {
+		return x.UserToken
+	}
+	return false
+}
+
 type isGetReceiptRequest_Key interface {
 	isGetReceiptRequest_Key()
 }
@@ -1340,7 +1697,7 @@ type GetReceiptResponse struct {
 
 func (x *GetReceiptResponse) Reset() {
 	*x = GetReceiptResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[18]
+	mi := &file_onus_v1_ledger_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1352,7 +1709,7 @@ func (x *GetReceiptResponse) String() string {
 func (*GetReceiptResponse) ProtoMessage() {}
 
 func (x *GetReceiptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[18]
+	mi := &file_onus_v1_ledger_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1365,7 +1722,7 @@ func (x *GetReceiptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetReceiptResponse.ProtoReflect.Descriptor instead.
 func (*GetReceiptResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{18}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetReceiptResponse) GetProven() *ProvenRecord {
@@ -1386,7 +1743,7 @@ type GetInclusionRequest struct {
 
 func (x *GetInclusionRequest) Reset() {
 	*x = GetInclusionRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[19]
+	mi := &file_onus_v1_ledger_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1398,7 +1755,7 @@ func (x *GetInclusionRequest) String() string {
 func (*GetInclusionRequest) ProtoMessage() {}
 
 func (x *GetInclusionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[19]
+	mi := &file_onus_v1_ledger_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1411,7 +1768,7 @@ func (x *GetInclusionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInclusionRequest.ProtoReflect.Descriptor instead.
 func (*GetInclusionRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{19}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetInclusionRequest) GetIndex() int64 {
@@ -1440,7 +1797,7 @@ type GetInclusionResponse struct {
 
 func (x *GetInclusionResponse) Reset() {
 	*x = GetInclusionResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[20]
+	mi := &file_onus_v1_ledger_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1452,7 +1809,7 @@ func (x *GetInclusionResponse) String() string {
 func (*GetInclusionResponse) ProtoMessage() {}
 
 func (x *GetInclusionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[20]
+	mi := &file_onus_v1_ledger_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1465,7 +1822,7 @@ func (x *GetInclusionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInclusionResponse.ProtoReflect.Descriptor instead.
 func (*GetInclusionResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{20}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetInclusionResponse) GetIndex() int64 {
@@ -1500,7 +1857,7 @@ type GetConsistencyRequest struct {
 
 func (x *GetConsistencyRequest) Reset() {
 	*x = GetConsistencyRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[21]
+	mi := &file_onus_v1_ledger_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1512,7 +1869,7 @@ func (x *GetConsistencyRequest) String() string {
 func (*GetConsistencyRequest) ProtoMessage() {}
 
 func (x *GetConsistencyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[21]
+	mi := &file_onus_v1_ledger_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1525,7 +1882,7 @@ func (x *GetConsistencyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConsistencyRequest.ProtoReflect.Descriptor instead.
 func (*GetConsistencyRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{21}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GetConsistencyRequest) GetFirst() int64 {
@@ -1554,7 +1911,7 @@ type GetConsistencyResponse struct {
 
 func (x *GetConsistencyResponse) Reset() {
 	*x = GetConsistencyResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[22]
+	mi := &file_onus_v1_ledger_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1566,7 +1923,7 @@ func (x *GetConsistencyResponse) String() string {
 func (*GetConsistencyResponse) ProtoMessage() {}
 
 func (x *GetConsistencyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[22]
+	mi := &file_onus_v1_ledger_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1579,7 +1936,7 @@ func (x *GetConsistencyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConsistencyResponse.ProtoReflect.Descriptor instead.
 func (*GetConsistencyResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{22}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *GetConsistencyResponse) GetFirst() int64 {
@@ -1611,7 +1968,7 @@ type GetCheckpointRequest struct {
 
 func (x *GetCheckpointRequest) Reset() {
 	*x = GetCheckpointRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[23]
+	mi := &file_onus_v1_ledger_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1623,7 +1980,7 @@ func (x *GetCheckpointRequest) String() string {
 func (*GetCheckpointRequest) ProtoMessage() {}
 
 func (x *GetCheckpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[23]
+	mi := &file_onus_v1_ledger_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1636,7 +1993,7 @@ func (x *GetCheckpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCheckpointRequest.ProtoReflect.Descriptor instead.
 func (*GetCheckpointRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{23}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{28}
 }
 
 type GetCheckpointResponse struct {
@@ -1648,7 +2005,7 @@ type GetCheckpointResponse struct {
 
 func (x *GetCheckpointResponse) Reset() {
 	*x = GetCheckpointResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[24]
+	mi := &file_onus_v1_ledger_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1660,7 +2017,7 @@ func (x *GetCheckpointResponse) String() string {
 func (*GetCheckpointResponse) ProtoMessage() {}
 
 func (x *GetCheckpointResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[24]
+	mi := &file_onus_v1_ledger_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1673,7 +2030,7 @@ func (x *GetCheckpointResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCheckpointResponse.ProtoReflect.Descriptor instead.
 func (*GetCheckpointResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{24}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GetCheckpointResponse) GetCheckpoint() string {
@@ -1697,7 +2054,7 @@ type GetChainRequest struct {
 
 func (x *GetChainRequest) Reset() {
 	*x = GetChainRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[25]
+	mi := &file_onus_v1_ledger_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1709,7 +2066,7 @@ func (x *GetChainRequest) String() string {
 func (*GetChainRequest) ProtoMessage() {}
 
 func (x *GetChainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[25]
+	mi := &file_onus_v1_ledger_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1722,7 +2079,7 @@ func (x *GetChainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetChainRequest.ProtoReflect.Descriptor instead.
 func (*GetChainRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{25}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *GetChainRequest) GetId() string {
@@ -1765,7 +2122,7 @@ type GetChainResponse struct {
 
 func (x *GetChainResponse) Reset() {
 	*x = GetChainResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[26]
+	mi := &file_onus_v1_ledger_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1777,7 +2134,7 @@ func (x *GetChainResponse) String() string {
 func (*GetChainResponse) ProtoMessage() {}
 
 func (x *GetChainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[26]
+	mi := &file_onus_v1_ledger_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1790,7 +2147,7 @@ func (x *GetChainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetChainResponse.ProtoReflect.Descriptor instead.
 func (*GetChainResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{26}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GetChainResponse) GetRecords() []*LoggedRecord {
@@ -1839,7 +2196,7 @@ type Elsewhere struct {
 
 func (x *Elsewhere) Reset() {
 	*x = Elsewhere{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[27]
+	mi := &file_onus_v1_ledger_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1851,7 +2208,7 @@ func (x *Elsewhere) String() string {
 func (*Elsewhere) ProtoMessage() {}
 
 func (x *Elsewhere) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[27]
+	mi := &file_onus_v1_ledger_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1864,7 +2221,7 @@ func (x *Elsewhere) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Elsewhere.ProtoReflect.Descriptor instead.
 func (*Elsewhere) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{27}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Elsewhere) GetId() string {
@@ -1893,7 +2250,7 @@ type FollowRequest struct {
 
 func (x *FollowRequest) Reset() {
 	*x = FollowRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[28]
+	mi := &file_onus_v1_ledger_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1905,7 +2262,7 @@ func (x *FollowRequest) String() string {
 func (*FollowRequest) ProtoMessage() {}
 
 func (x *FollowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[28]
+	mi := &file_onus_v1_ledger_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1918,7 +2275,7 @@ func (x *FollowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowRequest.ProtoReflect.Descriptor instead.
 func (*FollowRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{28}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *FollowRequest) GetFrom() int64 {
@@ -1947,7 +2304,7 @@ type FollowResponse struct {
 
 func (x *FollowResponse) Reset() {
 	*x = FollowResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[29]
+	mi := &file_onus_v1_ledger_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1959,7 +2316,7 @@ func (x *FollowResponse) String() string {
 func (*FollowResponse) ProtoMessage() {}
 
 func (x *FollowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[29]
+	mi := &file_onus_v1_ledger_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1972,7 +2329,7 @@ func (x *FollowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowResponse.ProtoReflect.Descriptor instead.
 func (*FollowResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{29}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *FollowResponse) GetFirst() int64 {
@@ -2000,7 +2357,7 @@ type ListAgentsRequest struct {
 
 func (x *ListAgentsRequest) Reset() {
 	*x = ListAgentsRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[30]
+	mi := &file_onus_v1_ledger_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2012,7 +2369,7 @@ func (x *ListAgentsRequest) String() string {
 func (*ListAgentsRequest) ProtoMessage() {}
 
 func (x *ListAgentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[30]
+	mi := &file_onus_v1_ledger_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2025,7 +2382,7 @@ func (x *ListAgentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAgentsRequest.ProtoReflect.Descriptor instead.
 func (*ListAgentsRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{30}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListAgentsRequest) GetPageSize() int32 {
@@ -2052,7 +2409,7 @@ type ListAgentsResponse struct {
 
 func (x *ListAgentsResponse) Reset() {
 	*x = ListAgentsResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[31]
+	mi := &file_onus_v1_ledger_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2064,7 +2421,7 @@ func (x *ListAgentsResponse) String() string {
 func (*ListAgentsResponse) ProtoMessage() {}
 
 func (x *ListAgentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[31]
+	mi := &file_onus_v1_ledger_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2077,7 +2434,7 @@ func (x *ListAgentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAgentsResponse.ProtoReflect.Descriptor instead.
 func (*ListAgentsResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{31}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListAgentsResponse) GetAgents() []*RegisteredAgent {
@@ -2114,7 +2471,7 @@ type RegisteredAgent struct {
 
 func (x *RegisteredAgent) Reset() {
 	*x = RegisteredAgent{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[32]
+	mi := &file_onus_v1_ledger_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2126,7 +2483,7 @@ func (x *RegisteredAgent) String() string {
 func (*RegisteredAgent) ProtoMessage() {}
 
 func (x *RegisteredAgent) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[32]
+	mi := &file_onus_v1_ledger_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2139,7 +2496,7 @@ func (x *RegisteredAgent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisteredAgent.ProtoReflect.Descriptor instead.
 func (*RegisteredAgent) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{32}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *RegisteredAgent) GetAgent() *AgentClass {
@@ -2191,7 +2548,7 @@ func (x *RegisteredAgent) GetRevoked() int64 {
 	return 0
 }
 
-// RegisteredKey is a key bound to an agent.
+// RegisteredKey is a key bound to a party.
 type RegisteredKey struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	KeyId    string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
@@ -2200,14 +2557,19 @@ type RegisteredKey struct {
 	Index int64 `protobuf:"varint,3,opt,name=index,proto3" json:"index,omitempty"`
 	// Index of the first revocation of the key, of its instance or of the agent
 	// class; not set if none is revoked.
-	Revoked       *int64 `protobuf:"varint,4,opt,name=revoked,proto3,oneof" json:"revoked,omitempty"`
+	Revoked *int64 `protobuf:"varint,4,opt,name=revoked,proto3,oneof" json:"revoked,omitempty"`
+	// How well the binding was established: "K0" operator's word, "K1" workload
+	// token, "K2" SVID chain.
+	Level string `protobuf:"bytes,5,opt,name=level,proto3" json:"level,omitempty"`
+	// Until when it may sign; empty: no end is set.
+	NotAfter      *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=not_after,json=notAfter,proto3" json:"not_after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RegisteredKey) Reset() {
 	*x = RegisteredKey{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[33]
+	mi := &file_onus_v1_ledger_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2219,7 +2581,7 @@ func (x *RegisteredKey) String() string {
 func (*RegisteredKey) ProtoMessage() {}
 
 func (x *RegisteredKey) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[33]
+	mi := &file_onus_v1_ledger_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2232,7 +2594,7 @@ func (x *RegisteredKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisteredKey.ProtoReflect.Descriptor instead.
 func (*RegisteredKey) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{33}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *RegisteredKey) GetKeyId() string {
@@ -2263,6 +2625,880 @@ func (x *RegisteredKey) GetRevoked() int64 {
 	return 0
 }
 
+func (x *RegisteredKey) GetLevel() string {
+	if x != nil {
+		return x.Level
+	}
+	return ""
+}
+
+func (x *RegisteredKey) GetNotAfter() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NotAfter
+	}
+	return nil
+}
+
+type ListRegistrationsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 1,000; 0 means 100.
+	PageSize      int32  `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRegistrationsRequest) Reset() {
+	*x = ListRegistrationsRequest{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRegistrationsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRegistrationsRequest) ProtoMessage() {}
+
+func (x *ListRegistrationsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRegistrationsRequest.ProtoReflect.Descriptor instead.
+func (*ListRegistrationsRequest) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *ListRegistrationsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListRegistrationsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListRegistrationsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Registrations []*Registered          `protobuf:"bytes,1,rep,name=registrations,proto3" json:"registrations,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRegistrationsResponse) Reset() {
+	*x = ListRegistrationsResponse{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRegistrationsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRegistrationsResponse) ProtoMessage() {}
+
+func (x *ListRegistrationsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRegistrationsResponse.ProtoReflect.Descriptor instead.
+func (*ListRegistrationsResponse) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *ListRegistrationsResponse) GetRegistrations() []*Registered {
+	if x != nil {
+		return x.Registrations
+	}
+	return nil
+}
+
+func (x *ListRegistrationsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// Registered is a registration in force.
+type Registered struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Registration *Registration          `protobuf:"bytes,1,opt,name=registration,proto3" json:"registration,omitempty"`
+	Index        int64                  `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`
+	// The keys of the party.
+	Keys []*RegisteredKey `protobuf:"bytes,3,rep,name=keys,proto3" json:"keys,omitempty"`
+	// Index of the revocation that ended it; not set if none did.
+	Revoked *int64 `protobuf:"varint,4,opt,name=revoked,proto3,oneof" json:"revoked,omitempty"`
+	// Of an issuer: the key set in force, if there is one, and its index.
+	KeySet      *KeySet `protobuf:"bytes,5,opt,name=key_set,json=keySet,proto3" json:"key_set,omitempty"`
+	KeySetIndex *int64  `protobuf:"varint,6,opt,name=key_set_index,json=keySetIndex,proto3,oneof" json:"key_set_index,omitempty"`
+	// Instead of a registration: the trust bundle of a domain in force.
+	TrustBundle   *TrustBundle `protobuf:"bytes,7,opt,name=trust_bundle,json=trustBundle,proto3" json:"trust_bundle,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Registered) Reset() {
+	*x = Registered{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Registered) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Registered) ProtoMessage() {}
+
+func (x *Registered) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Registered.ProtoReflect.Descriptor instead.
+func (*Registered) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *Registered) GetRegistration() *Registration {
+	if x != nil {
+		return x.Registration
+	}
+	return nil
+}
+
+func (x *Registered) GetIndex() int64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *Registered) GetKeys() []*RegisteredKey {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+func (x *Registered) GetRevoked() int64 {
+	if x != nil && x.Revoked != nil {
+		return *x.Revoked
+	}
+	return 0
+}
+
+func (x *Registered) GetKeySet() *KeySet {
+	if x != nil {
+		return x.KeySet
+	}
+	return nil
+}
+
+func (x *Registered) GetKeySetIndex() int64 {
+	if x != nil && x.KeySetIndex != nil {
+		return *x.KeySetIndex
+	}
+	return 0
+}
+
+func (x *Registered) GetTrustBundle() *TrustBundle {
+	if x != nil {
+		return x.TrustBundle
+	}
+	return nil
+}
+
+type ListPendingRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPendingRequest) Reset() {
+	*x = ListPendingRequest{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPendingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPendingRequest) ProtoMessage() {}
+
+func (x *ListPendingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPendingRequest.ProtoReflect.Descriptor instead.
+func (*ListPendingRequest) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{42}
+}
+
+type ListPendingResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The newest first.
+	Keys          []*PendingKey `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPendingResponse) Reset() {
+	*x = ListPendingResponse{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPendingResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPendingResponse) ProtoMessage() {}
+
+func (x *ListPendingResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPendingResponse.ProtoReflect.Descriptor instead.
+func (*ListPendingResponse) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *ListPendingResponse) GetKeys() []*PendingKey {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+// PendingKey is a key that signed records and is not registered. What it says
+// about itself is its own word.
+type PendingKey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	KeyId string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	// DER SubjectPublicKeyInfo; empty if it never sent its key.
+	PublicKey []byte `protobuf:"bytes,2,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
+	// Who it says it is.
+	Author        *Author                `protobuf:"bytes,3,opt,name=author,proto3" json:"author,omitempty"`
+	Count         int64                  `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
+	First         *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=first,proto3" json:"first,omitempty"`
+	Last          *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=last,proto3" json:"last,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PendingKey) Reset() {
+	*x = PendingKey{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PendingKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PendingKey) ProtoMessage() {}
+
+func (x *PendingKey) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PendingKey.ProtoReflect.Descriptor instead.
+func (*PendingKey) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *PendingKey) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+func (x *PendingKey) GetPublicKey() []byte {
+	if x != nil {
+		return x.PublicKey
+	}
+	return nil
+}
+
+func (x *PendingKey) GetAuthor() *Author {
+	if x != nil {
+		return x.Author
+	}
+	return nil
+}
+
+func (x *PendingKey) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *PendingKey) GetFirst() *timestamppb.Timestamp {
+	if x != nil {
+		return x.First
+	}
+	return nil
+}
+
+func (x *PendingKey) GetLast() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Last
+	}
+	return nil
+}
+
+type GetKeyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetKeyRequest) Reset() {
+	*x = GetKeyRequest{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetKeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetKeyRequest) ProtoMessage() {}
+
+func (x *GetKeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetKeyRequest.ProtoReflect.Descriptor instead.
+func (*GetKeyRequest) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *GetKeyRequest) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+type GetKeyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The entry that binds the key: a registration, or the genesis.
+	Proven *ProvenRecord `protobuf:"bytes,1,opt,name=proven,proto3" json:"proven,omitempty"`
+	// The agent class and its operator as registered now, if it is an agent's.
+	Key *RegisteredKey `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	// The durable size that the answer is as of.
+	Size          int64 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetKeyResponse) Reset() {
+	*x = GetKeyResponse{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetKeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetKeyResponse) ProtoMessage() {}
+
+func (x *GetKeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetKeyResponse.ProtoReflect.Descriptor instead.
+func (*GetKeyResponse) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *GetKeyResponse) GetProven() *ProvenRecord {
+	if x != nil {
+		return x.Proven
+	}
+	return nil
+}
+
+func (x *GetKeyResponse) GetKey() *RegisteredKey {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *GetKeyResponse) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+type ListGrantsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Filters: all that are set must match.
+	Agent string `protobuf:"bytes,1,opt,name=agent,proto3" json:"agent,omitempty"`
+	User  string `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+	// Agents' grants under this one.
+	Parent string `protobuf:"bytes,3,opt,name=parent,proto3" json:"parent,omitempty"`
+	// 1 to 1,000; 0 means 100.
+	PageSize      int32  `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListGrantsRequest) Reset() {
+	*x = ListGrantsRequest{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListGrantsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListGrantsRequest) ProtoMessage() {}
+
+func (x *ListGrantsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListGrantsRequest.ProtoReflect.Descriptor instead.
+func (*ListGrantsRequest) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *ListGrantsRequest) GetAgent() string {
+	if x != nil {
+		return x.Agent
+	}
+	return ""
+}
+
+func (x *ListGrantsRequest) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *ListGrantsRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *ListGrantsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListGrantsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListGrantsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Grants        []*GrantStatus         `protobuf:"bytes,1,rep,name=grants,proto3" json:"grants,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListGrantsResponse) Reset() {
+	*x = ListGrantsResponse{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListGrantsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListGrantsResponse) ProtoMessage() {}
+
+func (x *ListGrantsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListGrantsResponse.ProtoReflect.Descriptor instead.
+func (*ListGrantsResponse) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *ListGrantsResponse) GetGrants() []*GrantStatus {
+	if x != nil {
+		return x.Grants
+	}
+	return nil
+}
+
+func (x *ListGrantsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// GrantStatus is a grant and what became of it.
+type GrantStatus struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Record *LoggedRecord          `protobuf:"bytes,1,opt,name=record,proto3" json:"record,omitempty"`
+	// Who gave it, for people: a user's pseudonym, an operator, an agent.
+	Issuer string `protobuf:"bytes,2,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// "delegated" or "own": whose authority stands at the root.
+	Basis string `protobuf:"bytes,3,opt,name=basis,proto3" json:"basis,omitempty"`
+	// Assurance of the user's word, 0 to 3; 0 where no user gave it.
+	Assurance int32 `protobuf:"varint,4,opt,name=assurance,proto3" json:"assurance,omitempty"`
+	// Index of its revocation, or of that of a grant above it; not set if there
+	// is none.
+	Revoked *int64 `protobuf:"varint,5,opt,name=revoked,proto3,oneof" json:"revoked,omitempty"`
+	// What was used up of each total limit.
+	Uses          []*LimitUse `protobuf:"bytes,6,rep,name=uses,proto3" json:"uses,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GrantStatus) Reset() {
+	*x = GrantStatus{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GrantStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GrantStatus) ProtoMessage() {}
+
+func (x *GrantStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GrantStatus.ProtoReflect.Descriptor instead.
+func (*GrantStatus) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *GrantStatus) GetRecord() *LoggedRecord {
+	if x != nil {
+		return x.Record
+	}
+	return nil
+}
+
+func (x *GrantStatus) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+func (x *GrantStatus) GetBasis() string {
+	if x != nil {
+		return x.Basis
+	}
+	return ""
+}
+
+func (x *GrantStatus) GetAssurance() int32 {
+	if x != nil {
+		return x.Assurance
+	}
+	return 0
+}
+
+func (x *GrantStatus) GetRevoked() int64 {
+	if x != nil && x.Revoked != nil {
+		return *x.Revoked
+	}
+	return 0
+}
+
+func (x *GrantStatus) GetUses() []*LimitUse {
+	if x != nil {
+		return x.Uses
+	}
+	return nil
+}
+
+// LimitUse says what was used up of a total limit.
+type LimitUse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the element in the grant's scope.
+	Limit int32  `protobuf:"varint,1,opt,name=limit,proto3" json:"limit,omitempty"`
+	Total string `protobuf:"bytes,2,opt,name=total,proto3" json:"total,omitempty"`
+	Unit  string `protobuf:"bytes,3,opt,name=unit,proto3" json:"unit,omitempty"`
+	// Index of the newest use; -1 if there is none.
+	Last          int64 `protobuf:"varint,4,opt,name=last,proto3" json:"last,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LimitUse) Reset() {
+	*x = LimitUse{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LimitUse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LimitUse) ProtoMessage() {}
+
+func (x *LimitUse) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LimitUse.ProtoReflect.Descriptor instead.
+func (*LimitUse) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *LimitUse) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *LimitUse) GetTotal() string {
+	if x != nil {
+		return x.Total
+	}
+	return ""
+}
+
+func (x *LimitUse) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *LimitUse) GetLast() int64 {
+	if x != nil {
+		return x.Last
+	}
+	return 0
+}
+
+type GetGrantRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetGrantRequest) Reset() {
+	*x = GetGrantRequest{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetGrantRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetGrantRequest) ProtoMessage() {}
+
+func (x *GetGrantRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetGrantRequest.ProtoReflect.Descriptor instead.
+func (*GetGrantRequest) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *GetGrantRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type GetGrantResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The grant first, then those above it, up to the root.
+	Path          []*GrantStatus `protobuf:"bytes,1,rep,name=path,proto3" json:"path,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetGrantResponse) Reset() {
+	*x = GetGrantResponse{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetGrantResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetGrantResponse) ProtoMessage() {}
+
+func (x *GetGrantResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetGrantResponse.ProtoReflect.Descriptor instead.
+func (*GetGrantResponse) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *GetGrantResponse) GetPath() []*GrantStatus {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
 var File_onus_v1_ledger_proto protoreflect.FileDescriptor
 
 const file_onus_v1_ledger_proto_rawDesc = "" +
@@ -2280,10 +3516,12 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"\tinclusion\x18\x05 \x03(\fR\tinclusion\x12\x1e\n" +
 	"\n" +
 	"checkpoint\x18\x06 \x01(\tR\n" +
-	"checkpoint\"i\n" +
+	"checkpoint\"\x88\x01\n" +
 	"\fProvenRecord\x12-\n" +
 	"\benvelope\x18\x01 \x01(\v2\x11.onus.v1.EnvelopeR\benvelope\x12*\n" +
-	"\areceipt\x18\x02 \x01(\v2\x10.onus.v1.ReceiptR\areceipt\"\xf4\x01\n" +
+	"\areceipt\x18\x02 \x01(\v2\x10.onus.v1.ReceiptR\areceipt\x12\x1d\n" +
+	"\n" +
+	"user_token\x18\x03 \x01(\tR\tuserToken\"\xa2\x02\n" +
 	"\fLoggedRecord\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x03R\x05index\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +
@@ -2291,11 +3529,34 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"\blog_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\alogTime\x12'\n" +
 	"\x06record\x18\x05 \x01(\v2\x0f.onus.v1.RecordR\x06record\x12,\n" +
 	"\bcontents\x18\x06 \x03(\v2\x10.onus.v1.ContentR\bcontents\x12\x1a\n" +
-	"\bredacted\x18\a \x01(\bR\bredacted\"l\n" +
+	"\bredacted\x18\a \x01(\bR\bredacted\x12,\n" +
+	"\bfindings\x18\b \x03(\v2\x10.onus.v1.FindingR\bfindings\"e\n" +
+	"\aFinding\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x1a\n" +
+	"\bseverity\x18\x02 \x01(\tR\bseverity\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x16\n" +
+	"\x06record\x18\x04 \x01(\tR\x06record\"\x8b\x01\n" +
 	"\rSubmitRequest\x12-\n" +
 	"\benvelope\x18\x01 \x01(\v2\x11.onus.v1.EnvelopeR\benvelope\x12,\n" +
-	"\bcontents\x18\x02 \x03(\v2\x10.onus.v1.ContentR\bcontents\"Z\n" +
+	"\bcontents\x18\x02 \x03(\v2\x10.onus.v1.ContentR\bcontents\x12\x1d\n" +
+	"\n" +
+	"user_token\x18\x03 \x01(\tR\tuserToken\"\xbb\x01\n" +
 	"\x0eSubmitResponse\x12*\n" +
+	"\areceipt\x18\x01 \x01(\v2\x10.onus.v1.ReceiptR\areceipt\x12\x1c\n" +
+	"\tduplicate\x18\x02 \x01(\bR\tduplicate\x123\n" +
+	"\arevoked\x18\x03 \x03(\v2\x19.onus.v1.RevocationNoticeR\arevoked\x12*\n" +
+	"\x05token\x18\x04 \x01(\v2\x14.onus.v1.TokenResultR\x05token\"@\n" +
+	"\x10RevocationNotice\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x03R\x05index\x12\x16\n" +
+	"\x06target\x18\x02 \x01(\tR\x06target\"=\n" +
+	"\vTokenResult\x12\x1c\n" +
+	"\tassurance\x18\x01 \x01(\x05R\tassurance\x12\x10\n" +
+	"\x03why\x18\x02 \x01(\tR\x03why\"\\\n" +
+	"\fEnrolRequest\x12-\n" +
+	"\benvelope\x18\x01 \x01(\v2\x11.onus.v1.EnvelopeR\benvelope\x12\x1d\n" +
+	"\n" +
+	"user_token\x18\x02 \x01(\tR\tuserToken\"Y\n" +
+	"\rEnrolResponse\x12*\n" +
 	"\areceipt\x18\x01 \x01(\v2\x10.onus.v1.ReceiptR\areceipt\x12\x1c\n" +
 	"\tduplicate\x18\x02 \x01(\bR\tduplicate\"B\n" +
 	"\x12SubmitBatchRequest\x12,\n" +
@@ -2309,13 +3570,15 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"\tItemError\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12*\n" +
-	"\aproblem\x18\x03 \x01(\v2\x10.onus.v1.ProblemR\aproblem\"\x87\x01\n" +
+	"\aproblem\x18\x03 \x01(\v2\x10.onus.v1.ProblemR\aproblem\"\xac\x01\n" +
 	"\aProblem\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x14\n" +
 	"\x05field\x18\x02 \x01(\tR\x05field\x12\x12\n" +
 	"\x04next\x18\x03 \x01(\tR\x04next\x12:\n" +
 	"\vretry_after\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\n" +
-	"retryAfter\"J\n" +
+	"retryAfter\x12\x19\n" +
+	"\x05entry\x18\x05 \x01(\x03H\x00R\x05entry\x88\x01\x01B\b\n" +
+	"\x06_entry\"J\n" +
 	"\vMintRequest\x12%\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x11.onus.v1.NameKindR\x04kind\x12\x14\n" +
 	"\x05names\x18\x02 \x03(\tR\x05names\".\n" +
@@ -2349,10 +3612,12 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"\x13ListRecordsResponse\x12/\n" +
 	"\arecords\x18\x01 \x03(\v2\x15.onus.v1.LoggedRecordR\arecords\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x12\n" +
-	"\x04size\x18\x03 \x01(\x03R\x04size\"D\n" +
+	"\x04size\x18\x03 \x01(\x03R\x04size\"c\n" +
 	"\x11GetReceiptRequest\x12\x10\n" +
 	"\x02id\x18\x01 \x01(\tH\x00R\x02id\x12\x16\n" +
-	"\x05index\x18\x02 \x01(\x03H\x00R\x05indexB\x05\n" +
+	"\x05index\x18\x02 \x01(\x03H\x00R\x05index\x12\x1d\n" +
+	"\n" +
+	"user_token\x18\x03 \x01(\bR\tuserTokenB\x05\n" +
 	"\x03key\"C\n" +
 	"\x12GetReceiptResponse\x12-\n" +
 	"\x06proven\x18\x01 \x01(\v2\x15.onus.v1.ProvenRecordR\x06proven\"?\n" +
@@ -2411,19 +3676,87 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"\tlast_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\blastTime\x12\x1d\n" +
 	"\arevoked\x18\a \x01(\x03H\x00R\arevoked\x88\x01\x01B\n" +
 	"\n" +
-	"\b_revoked\"\x83\x01\n" +
+	"\b_revoked\"\xd2\x01\n" +
 	"\rRegisteredKey\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x1a\n" +
 	"\binstance\x18\x02 \x01(\tR\binstance\x12\x14\n" +
 	"\x05index\x18\x03 \x01(\x03R\x05index\x12\x1d\n" +
-	"\arevoked\x18\x04 \x01(\x03H\x00R\arevoked\x88\x01\x01B\n" +
+	"\arevoked\x18\x04 \x01(\x03H\x00R\arevoked\x88\x01\x01\x12\x14\n" +
+	"\x05level\x18\x05 \x01(\tR\x05level\x127\n" +
+	"\tnot_after\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\bnotAfterB\n" +
 	"\n" +
-	"\b_revoked*g\n" +
+	"\b_revoked\"V\n" +
+	"\x18ListRegistrationsRequest\x12\x1b\n" +
+	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\"~\n" +
+	"\x19ListRegistrationsResponse\x129\n" +
+	"\rregistrations\x18\x01 \x03(\v2\x13.onus.v1.RegisteredR\rregistrations\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd2\x02\n" +
+	"\n" +
+	"Registered\x129\n" +
+	"\fregistration\x18\x01 \x01(\v2\x15.onus.v1.RegistrationR\fregistration\x12\x14\n" +
+	"\x05index\x18\x02 \x01(\x03R\x05index\x12*\n" +
+	"\x04keys\x18\x03 \x03(\v2\x16.onus.v1.RegisteredKeyR\x04keys\x12\x1d\n" +
+	"\arevoked\x18\x04 \x01(\x03H\x00R\arevoked\x88\x01\x01\x12(\n" +
+	"\akey_set\x18\x05 \x01(\v2\x0f.onus.v1.KeySetR\x06keySet\x12'\n" +
+	"\rkey_set_index\x18\x06 \x01(\x03H\x01R\vkeySetIndex\x88\x01\x01\x127\n" +
+	"\ftrust_bundle\x18\a \x01(\v2\x14.onus.v1.TrustBundleR\vtrustBundleB\n" +
+	"\n" +
+	"\b_revokedB\x10\n" +
+	"\x0e_key_set_index\"\x14\n" +
+	"\x12ListPendingRequest\">\n" +
+	"\x13ListPendingResponse\x12'\n" +
+	"\x04keys\x18\x01 \x03(\v2\x13.onus.v1.PendingKeyR\x04keys\"\xe3\x01\n" +
+	"\n" +
+	"PendingKey\x12\x15\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x1d\n" +
+	"\n" +
+	"public_key\x18\x02 \x01(\fR\tpublicKey\x12'\n" +
+	"\x06author\x18\x03 \x01(\v2\x0f.onus.v1.AuthorR\x06author\x12\x14\n" +
+	"\x05count\x18\x04 \x01(\x03R\x05count\x120\n" +
+	"\x05first\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05first\x12.\n" +
+	"\x04last\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x04last\"&\n" +
+	"\rGetKeyRequest\x12\x15\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"}\n" +
+	"\x0eGetKeyResponse\x12-\n" +
+	"\x06proven\x18\x01 \x01(\v2\x15.onus.v1.ProvenRecordR\x06proven\x12(\n" +
+	"\x03key\x18\x02 \x01(\v2\x16.onus.v1.RegisteredKeyR\x03key\x12\x12\n" +
+	"\x04size\x18\x03 \x01(\x03R\x04size\"\x91\x01\n" +
+	"\x11ListGrantsRequest\x12\x14\n" +
+	"\x05agent\x18\x01 \x01(\tR\x05agent\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\x12\x16\n" +
+	"\x06parent\x18\x03 \x01(\tR\x06parent\x12\x1b\n" +
+	"\tpage_size\x18\x04 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x05 \x01(\tR\tpageToken\"j\n" +
+	"\x12ListGrantsResponse\x12,\n" +
+	"\x06grants\x18\x01 \x03(\v2\x14.onus.v1.GrantStatusR\x06grants\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xda\x01\n" +
+	"\vGrantStatus\x12-\n" +
+	"\x06record\x18\x01 \x01(\v2\x15.onus.v1.LoggedRecordR\x06record\x12\x16\n" +
+	"\x06issuer\x18\x02 \x01(\tR\x06issuer\x12\x14\n" +
+	"\x05basis\x18\x03 \x01(\tR\x05basis\x12\x1c\n" +
+	"\tassurance\x18\x04 \x01(\x05R\tassurance\x12\x1d\n" +
+	"\arevoked\x18\x05 \x01(\x03H\x00R\arevoked\x88\x01\x01\x12%\n" +
+	"\x04uses\x18\x06 \x03(\v2\x11.onus.v1.LimitUseR\x04usesB\n" +
+	"\n" +
+	"\b_revoked\"^\n" +
+	"\bLimitUse\x12\x14\n" +
+	"\x05limit\x18\x01 \x01(\x05R\x05limit\x12\x14\n" +
+	"\x05total\x18\x02 \x01(\tR\x05total\x12\x12\n" +
+	"\x04unit\x18\x03 \x01(\tR\x04unit\x12\x12\n" +
+	"\x04last\x18\x04 \x01(\x03R\x04last\"!\n" +
+	"\x0fGetGrantRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"<\n" +
+	"\x10GetGrantResponse\x12(\n" +
+	"\x04path\x18\x01 \x03(\v2\x14.onus.v1.GrantStatusR\x04path*g\n" +
 	"\bNameKind\x12\x19\n" +
 	"\x15NAME_KIND_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eNAME_KIND_USER\x10\x01\x12\x15\n" +
 	"\x11NAME_KIND_SUBJECT\x10\x02\x12\x15\n" +
-	"\x11NAME_KIND_SESSION\x10\x032\xfb\x06\n" +
+	"\x11NAME_KIND_SESSION\x10\x032\xb5\n" +
+	"\n" +
 	"\rLedgerService\x129\n" +
 	"\x06Submit\x12\x16.onus.v1.SubmitRequest\x1a\x17.onus.v1.SubmitResponse\x12H\n" +
 	"\vSubmitBatch\x12\x1b.onus.v1.SubmitBatchRequest\x1a\x1c.onus.v1.SubmitBatchResponse\x123\n" +
@@ -2436,9 +3769,16 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"\x0eGetConsistency\x12\x1e.onus.v1.GetConsistencyRequest\x1a\x1f.onus.v1.GetConsistencyResponse\"\x03\x90\x02\x01\x12S\n" +
 	"\rGetCheckpoint\x12\x1d.onus.v1.GetCheckpointRequest\x1a\x1e.onus.v1.GetCheckpointResponse\"\x03\x90\x02\x01\x12D\n" +
 	"\bGetChain\x12\x18.onus.v1.GetChainRequest\x1a\x19.onus.v1.GetChainResponse\"\x03\x90\x02\x01\x12;\n" +
-	"\x06Follow\x12\x16.onus.v1.FollowRequest\x1a\x17.onus.v1.FollowResponse0\x01\x12J\n" +
+	"\x06Follow\x12\x16.onus.v1.FollowRequest\x1a\x17.onus.v1.FollowResponse0\x01\x126\n" +
+	"\x05Enrol\x12\x15.onus.v1.EnrolRequest\x1a\x16.onus.v1.EnrolResponse\x12J\n" +
 	"\n" +
-	"ListAgents\x12\x1a.onus.v1.ListAgentsRequest\x1a\x1b.onus.v1.ListAgentsResponse\"\x03\x90\x02\x01B\x87\x01\n" +
+	"ListAgents\x12\x1a.onus.v1.ListAgentsRequest\x1a\x1b.onus.v1.ListAgentsResponse\"\x03\x90\x02\x01\x12_\n" +
+	"\x11ListRegistrations\x12!.onus.v1.ListRegistrationsRequest\x1a\".onus.v1.ListRegistrationsResponse\"\x03\x90\x02\x01\x12M\n" +
+	"\vListPending\x12\x1b.onus.v1.ListPendingRequest\x1a\x1c.onus.v1.ListPendingResponse\"\x03\x90\x02\x01\x12>\n" +
+	"\x06GetKey\x12\x16.onus.v1.GetKeyRequest\x1a\x17.onus.v1.GetKeyResponse\"\x03\x90\x02\x01\x12J\n" +
+	"\n" +
+	"ListGrants\x12\x1a.onus.v1.ListGrantsRequest\x1a\x1b.onus.v1.ListGrantsResponse\"\x03\x90\x02\x01\x12D\n" +
+	"\bGetGrant\x12\x18.onus.v1.GetGrantRequest\x1a\x19.onus.v1.GetGrantResponse\"\x03\x90\x02\x01B\x87\x01\n" +
 	"\vcom.onus.v1B\vLedgerProtoP\x01Z.github.com/onus-ledger/onus/gen/onus/v1;onusv1\xa2\x02\x03OXX\xaa\x02\aOnus.V1\xca\x02\aOnus\\V1\xe2\x02\x13Onus\\V1\\GPBMetadata\xea\x02\bOnus::V1b\x06proto3"
 
 var (
@@ -2454,109 +3794,165 @@ func file_onus_v1_ledger_proto_rawDescGZIP() []byte {
 }
 
 var file_onus_v1_ledger_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_onus_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_onus_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
 var file_onus_v1_ledger_proto_goTypes = []any{
-	(NameKind)(0),                  // 0: onus.v1.NameKind
-	(*Content)(nil),                // 1: onus.v1.Content
-	(*Receipt)(nil),                // 2: onus.v1.Receipt
-	(*ProvenRecord)(nil),           // 3: onus.v1.ProvenRecord
-	(*LoggedRecord)(nil),           // 4: onus.v1.LoggedRecord
-	(*SubmitRequest)(nil),          // 5: onus.v1.SubmitRequest
-	(*SubmitResponse)(nil),         // 6: onus.v1.SubmitResponse
-	(*SubmitBatchRequest)(nil),     // 7: onus.v1.SubmitBatchRequest
-	(*SubmitBatchResponse)(nil),    // 8: onus.v1.SubmitBatchResponse
-	(*SubmitResult)(nil),           // 9: onus.v1.SubmitResult
-	(*ItemError)(nil),              // 10: onus.v1.ItemError
-	(*Problem)(nil),                // 11: onus.v1.Problem
-	(*MintRequest)(nil),            // 12: onus.v1.MintRequest
-	(*MintResponse)(nil),           // 13: onus.v1.MintResponse
-	(*GetRecordRequest)(nil),       // 14: onus.v1.GetRecordRequest
-	(*GetRecordResponse)(nil),      // 15: onus.v1.GetRecordResponse
-	(*ListRecordsRequest)(nil),     // 16: onus.v1.ListRecordsRequest
-	(*ListRecordsResponse)(nil),    // 17: onus.v1.ListRecordsResponse
-	(*GetReceiptRequest)(nil),      // 18: onus.v1.GetReceiptRequest
-	(*GetReceiptResponse)(nil),     // 19: onus.v1.GetReceiptResponse
-	(*GetInclusionRequest)(nil),    // 20: onus.v1.GetInclusionRequest
-	(*GetInclusionResponse)(nil),   // 21: onus.v1.GetInclusionResponse
-	(*GetConsistencyRequest)(nil),  // 22: onus.v1.GetConsistencyRequest
-	(*GetConsistencyResponse)(nil), // 23: onus.v1.GetConsistencyResponse
-	(*GetCheckpointRequest)(nil),   // 24: onus.v1.GetCheckpointRequest
-	(*GetCheckpointResponse)(nil),  // 25: onus.v1.GetCheckpointResponse
-	(*GetChainRequest)(nil),        // 26: onus.v1.GetChainRequest
-	(*GetChainResponse)(nil),       // 27: onus.v1.GetChainResponse
-	(*Elsewhere)(nil),              // 28: onus.v1.Elsewhere
-	(*FollowRequest)(nil),          // 29: onus.v1.FollowRequest
-	(*FollowResponse)(nil),         // 30: onus.v1.FollowResponse
-	(*ListAgentsRequest)(nil),      // 31: onus.v1.ListAgentsRequest
-	(*ListAgentsResponse)(nil),     // 32: onus.v1.ListAgentsResponse
-	(*RegisteredAgent)(nil),        // 33: onus.v1.RegisteredAgent
-	(*RegisteredKey)(nil),          // 34: onus.v1.RegisteredKey
-	(*Envelope)(nil),               // 35: onus.v1.Envelope
-	(*timestamppb.Timestamp)(nil),  // 36: google.protobuf.Timestamp
-	(*Record)(nil),                 // 37: onus.v1.Record
-	(*durationpb.Duration)(nil),    // 38: google.protobuf.Duration
-	(*Policy)(nil),                 // 39: onus.v1.Policy
-	(*AgentClass)(nil),             // 40: onus.v1.AgentClass
-	(*Operator)(nil),               // 41: onus.v1.Operator
+	(NameKind)(0),                     // 0: onus.v1.NameKind
+	(*Content)(nil),                   // 1: onus.v1.Content
+	(*Receipt)(nil),                   // 2: onus.v1.Receipt
+	(*ProvenRecord)(nil),              // 3: onus.v1.ProvenRecord
+	(*LoggedRecord)(nil),              // 4: onus.v1.LoggedRecord
+	(*Finding)(nil),                   // 5: onus.v1.Finding
+	(*SubmitRequest)(nil),             // 6: onus.v1.SubmitRequest
+	(*SubmitResponse)(nil),            // 7: onus.v1.SubmitResponse
+	(*RevocationNotice)(nil),          // 8: onus.v1.RevocationNotice
+	(*TokenResult)(nil),               // 9: onus.v1.TokenResult
+	(*EnrolRequest)(nil),              // 10: onus.v1.EnrolRequest
+	(*EnrolResponse)(nil),             // 11: onus.v1.EnrolResponse
+	(*SubmitBatchRequest)(nil),        // 12: onus.v1.SubmitBatchRequest
+	(*SubmitBatchResponse)(nil),       // 13: onus.v1.SubmitBatchResponse
+	(*SubmitResult)(nil),              // 14: onus.v1.SubmitResult
+	(*ItemError)(nil),                 // 15: onus.v1.ItemError
+	(*Problem)(nil),                   // 16: onus.v1.Problem
+	(*MintRequest)(nil),               // 17: onus.v1.MintRequest
+	(*MintResponse)(nil),              // 18: onus.v1.MintResponse
+	(*GetRecordRequest)(nil),          // 19: onus.v1.GetRecordRequest
+	(*GetRecordResponse)(nil),         // 20: onus.v1.GetRecordResponse
+	(*ListRecordsRequest)(nil),        // 21: onus.v1.ListRecordsRequest
+	(*ListRecordsResponse)(nil),       // 22: onus.v1.ListRecordsResponse
+	(*GetReceiptRequest)(nil),         // 23: onus.v1.GetReceiptRequest
+	(*GetReceiptResponse)(nil),        // 24: onus.v1.GetReceiptResponse
+	(*GetInclusionRequest)(nil),       // 25: onus.v1.GetInclusionRequest
+	(*GetInclusionResponse)(nil),      // 26: onus.v1.GetInclusionResponse
+	(*GetConsistencyRequest)(nil),     // 27: onus.v1.GetConsistencyRequest
+	(*GetConsistencyResponse)(nil),    // 28: onus.v1.GetConsistencyResponse
+	(*GetCheckpointRequest)(nil),      // 29: onus.v1.GetCheckpointRequest
+	(*GetCheckpointResponse)(nil),     // 30: onus.v1.GetCheckpointResponse
+	(*GetChainRequest)(nil),           // 31: onus.v1.GetChainRequest
+	(*GetChainResponse)(nil),          // 32: onus.v1.GetChainResponse
+	(*Elsewhere)(nil),                 // 33: onus.v1.Elsewhere
+	(*FollowRequest)(nil),             // 34: onus.v1.FollowRequest
+	(*FollowResponse)(nil),            // 35: onus.v1.FollowResponse
+	(*ListAgentsRequest)(nil),         // 36: onus.v1.ListAgentsRequest
+	(*ListAgentsResponse)(nil),        // 37: onus.v1.ListAgentsResponse
+	(*RegisteredAgent)(nil),           // 38: onus.v1.RegisteredAgent
+	(*RegisteredKey)(nil),             // 39: onus.v1.RegisteredKey
+	(*ListRegistrationsRequest)(nil),  // 40: onus.v1.ListRegistrationsRequest
+	(*ListRegistrationsResponse)(nil), // 41: onus.v1.ListRegistrationsResponse
+	(*Registered)(nil),                // 42: onus.v1.Registered
+	(*ListPendingRequest)(nil),        // 43: onus.v1.ListPendingRequest
+	(*ListPendingResponse)(nil),       // 44: onus.v1.ListPendingResponse
+	(*PendingKey)(nil),                // 45: onus.v1.PendingKey
+	(*GetKeyRequest)(nil),             // 46: onus.v1.GetKeyRequest
+	(*GetKeyResponse)(nil),            // 47: onus.v1.GetKeyResponse
+	(*ListGrantsRequest)(nil),         // 48: onus.v1.ListGrantsRequest
+	(*ListGrantsResponse)(nil),        // 49: onus.v1.ListGrantsResponse
+	(*GrantStatus)(nil),               // 50: onus.v1.GrantStatus
+	(*LimitUse)(nil),                  // 51: onus.v1.LimitUse
+	(*GetGrantRequest)(nil),           // 52: onus.v1.GetGrantRequest
+	(*GetGrantResponse)(nil),          // 53: onus.v1.GetGrantResponse
+	(*Envelope)(nil),                  // 54: onus.v1.Envelope
+	(*timestamppb.Timestamp)(nil),     // 55: google.protobuf.Timestamp
+	(*Record)(nil),                    // 56: onus.v1.Record
+	(*durationpb.Duration)(nil),       // 57: google.protobuf.Duration
+	(*Policy)(nil),                    // 58: onus.v1.Policy
+	(*AgentClass)(nil),                // 59: onus.v1.AgentClass
+	(*Operator)(nil),                  // 60: onus.v1.Operator
+	(*Registration)(nil),              // 61: onus.v1.Registration
+	(*KeySet)(nil),                    // 62: onus.v1.KeySet
+	(*TrustBundle)(nil),               // 63: onus.v1.TrustBundle
+	(*Author)(nil),                    // 64: onus.v1.Author
 }
 var file_onus_v1_ledger_proto_depIdxs = []int32{
-	35, // 0: onus.v1.ProvenRecord.envelope:type_name -> onus.v1.Envelope
+	54, // 0: onus.v1.ProvenRecord.envelope:type_name -> onus.v1.Envelope
 	2,  // 1: onus.v1.ProvenRecord.receipt:type_name -> onus.v1.Receipt
-	36, // 2: onus.v1.LoggedRecord.log_time:type_name -> google.protobuf.Timestamp
-	37, // 3: onus.v1.LoggedRecord.record:type_name -> onus.v1.Record
+	55, // 2: onus.v1.LoggedRecord.log_time:type_name -> google.protobuf.Timestamp
+	56, // 3: onus.v1.LoggedRecord.record:type_name -> onus.v1.Record
 	1,  // 4: onus.v1.LoggedRecord.contents:type_name -> onus.v1.Content
-	35, // 5: onus.v1.SubmitRequest.envelope:type_name -> onus.v1.Envelope
-	1,  // 6: onus.v1.SubmitRequest.contents:type_name -> onus.v1.Content
-	2,  // 7: onus.v1.SubmitResponse.receipt:type_name -> onus.v1.Receipt
-	5,  // 8: onus.v1.SubmitBatchRequest.items:type_name -> onus.v1.SubmitRequest
-	9,  // 9: onus.v1.SubmitBatchResponse.results:type_name -> onus.v1.SubmitResult
-	6,  // 10: onus.v1.SubmitResult.logged:type_name -> onus.v1.SubmitResponse
-	10, // 11: onus.v1.SubmitResult.error:type_name -> onus.v1.ItemError
-	11, // 12: onus.v1.ItemError.problem:type_name -> onus.v1.Problem
-	38, // 13: onus.v1.Problem.retry_after:type_name -> google.protobuf.Duration
-	0,  // 14: onus.v1.MintRequest.kind:type_name -> onus.v1.NameKind
-	4,  // 15: onus.v1.GetRecordResponse.record:type_name -> onus.v1.LoggedRecord
-	36, // 16: onus.v1.ListRecordsRequest.since:type_name -> google.protobuf.Timestamp
-	36, // 17: onus.v1.ListRecordsRequest.before:type_name -> google.protobuf.Timestamp
-	4,  // 18: onus.v1.ListRecordsResponse.records:type_name -> onus.v1.LoggedRecord
-	3,  // 19: onus.v1.GetReceiptResponse.proven:type_name -> onus.v1.ProvenRecord
-	4,  // 20: onus.v1.GetChainResponse.records:type_name -> onus.v1.LoggedRecord
-	39, // 21: onus.v1.GetChainResponse.policy:type_name -> onus.v1.Policy
-	28, // 22: onus.v1.GetChainResponse.elsewhere:type_name -> onus.v1.Elsewhere
-	33, // 23: onus.v1.ListAgentsResponse.agents:type_name -> onus.v1.RegisteredAgent
-	40, // 24: onus.v1.RegisteredAgent.agent:type_name -> onus.v1.AgentClass
-	41, // 25: onus.v1.RegisteredAgent.operator:type_name -> onus.v1.Operator
-	34, // 26: onus.v1.RegisteredAgent.keys:type_name -> onus.v1.RegisteredKey
-	36, // 27: onus.v1.RegisteredAgent.last_time:type_name -> google.protobuf.Timestamp
-	5,  // 28: onus.v1.LedgerService.Submit:input_type -> onus.v1.SubmitRequest
-	7,  // 29: onus.v1.LedgerService.SubmitBatch:input_type -> onus.v1.SubmitBatchRequest
-	12, // 30: onus.v1.LedgerService.Mint:input_type -> onus.v1.MintRequest
-	14, // 31: onus.v1.LedgerService.GetRecord:input_type -> onus.v1.GetRecordRequest
-	16, // 32: onus.v1.LedgerService.ListRecords:input_type -> onus.v1.ListRecordsRequest
-	18, // 33: onus.v1.LedgerService.GetReceipt:input_type -> onus.v1.GetReceiptRequest
-	20, // 34: onus.v1.LedgerService.GetInclusion:input_type -> onus.v1.GetInclusionRequest
-	22, // 35: onus.v1.LedgerService.GetConsistency:input_type -> onus.v1.GetConsistencyRequest
-	24, // 36: onus.v1.LedgerService.GetCheckpoint:input_type -> onus.v1.GetCheckpointRequest
-	26, // 37: onus.v1.LedgerService.GetChain:input_type -> onus.v1.GetChainRequest
-	29, // 38: onus.v1.LedgerService.Follow:input_type -> onus.v1.FollowRequest
-	31, // 39: onus.v1.LedgerService.ListAgents:input_type -> onus.v1.ListAgentsRequest
-	6,  // 40: onus.v1.LedgerService.Submit:output_type -> onus.v1.SubmitResponse
-	8,  // 41: onus.v1.LedgerService.SubmitBatch:output_type -> onus.v1.SubmitBatchResponse
-	13, // 42: onus.v1.LedgerService.Mint:output_type -> onus.v1.MintResponse
-	15, // 43: onus.v1.LedgerService.GetRecord:output_type -> onus.v1.GetRecordResponse
-	17, // 44: onus.v1.LedgerService.ListRecords:output_type -> onus.v1.ListRecordsResponse
-	19, // 45: onus.v1.LedgerService.GetReceipt:output_type -> onus.v1.GetReceiptResponse
-	21, // 46: onus.v1.LedgerService.GetInclusion:output_type -> onus.v1.GetInclusionResponse
-	23, // 47: onus.v1.LedgerService.GetConsistency:output_type -> onus.v1.GetConsistencyResponse
-	25, // 48: onus.v1.LedgerService.GetCheckpoint:output_type -> onus.v1.GetCheckpointResponse
-	27, // 49: onus.v1.LedgerService.GetChain:output_type -> onus.v1.GetChainResponse
-	30, // 50: onus.v1.LedgerService.Follow:output_type -> onus.v1.FollowResponse
-	32, // 51: onus.v1.LedgerService.ListAgents:output_type -> onus.v1.ListAgentsResponse
-	40, // [40:52] is the sub-list for method output_type
-	28, // [28:40] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	5,  // 5: onus.v1.LoggedRecord.findings:type_name -> onus.v1.Finding
+	54, // 6: onus.v1.SubmitRequest.envelope:type_name -> onus.v1.Envelope
+	1,  // 7: onus.v1.SubmitRequest.contents:type_name -> onus.v1.Content
+	2,  // 8: onus.v1.SubmitResponse.receipt:type_name -> onus.v1.Receipt
+	8,  // 9: onus.v1.SubmitResponse.revoked:type_name -> onus.v1.RevocationNotice
+	9,  // 10: onus.v1.SubmitResponse.token:type_name -> onus.v1.TokenResult
+	54, // 11: onus.v1.EnrolRequest.envelope:type_name -> onus.v1.Envelope
+	2,  // 12: onus.v1.EnrolResponse.receipt:type_name -> onus.v1.Receipt
+	6,  // 13: onus.v1.SubmitBatchRequest.items:type_name -> onus.v1.SubmitRequest
+	14, // 14: onus.v1.SubmitBatchResponse.results:type_name -> onus.v1.SubmitResult
+	7,  // 15: onus.v1.SubmitResult.logged:type_name -> onus.v1.SubmitResponse
+	15, // 16: onus.v1.SubmitResult.error:type_name -> onus.v1.ItemError
+	16, // 17: onus.v1.ItemError.problem:type_name -> onus.v1.Problem
+	57, // 18: onus.v1.Problem.retry_after:type_name -> google.protobuf.Duration
+	0,  // 19: onus.v1.MintRequest.kind:type_name -> onus.v1.NameKind
+	4,  // 20: onus.v1.GetRecordResponse.record:type_name -> onus.v1.LoggedRecord
+	55, // 21: onus.v1.ListRecordsRequest.since:type_name -> google.protobuf.Timestamp
+	55, // 22: onus.v1.ListRecordsRequest.before:type_name -> google.protobuf.Timestamp
+	4,  // 23: onus.v1.ListRecordsResponse.records:type_name -> onus.v1.LoggedRecord
+	3,  // 24: onus.v1.GetReceiptResponse.proven:type_name -> onus.v1.ProvenRecord
+	4,  // 25: onus.v1.GetChainResponse.records:type_name -> onus.v1.LoggedRecord
+	58, // 26: onus.v1.GetChainResponse.policy:type_name -> onus.v1.Policy
+	33, // 27: onus.v1.GetChainResponse.elsewhere:type_name -> onus.v1.Elsewhere
+	38, // 28: onus.v1.ListAgentsResponse.agents:type_name -> onus.v1.RegisteredAgent
+	59, // 29: onus.v1.RegisteredAgent.agent:type_name -> onus.v1.AgentClass
+	60, // 30: onus.v1.RegisteredAgent.operator:type_name -> onus.v1.Operator
+	39, // 31: onus.v1.RegisteredAgent.keys:type_name -> onus.v1.RegisteredKey
+	55, // 32: onus.v1.RegisteredAgent.last_time:type_name -> google.protobuf.Timestamp
+	55, // 33: onus.v1.RegisteredKey.not_after:type_name -> google.protobuf.Timestamp
+	42, // 34: onus.v1.ListRegistrationsResponse.registrations:type_name -> onus.v1.Registered
+	61, // 35: onus.v1.Registered.registration:type_name -> onus.v1.Registration
+	39, // 36: onus.v1.Registered.keys:type_name -> onus.v1.RegisteredKey
+	62, // 37: onus.v1.Registered.key_set:type_name -> onus.v1.KeySet
+	63, // 38: onus.v1.Registered.trust_bundle:type_name -> onus.v1.TrustBundle
+	45, // 39: onus.v1.ListPendingResponse.keys:type_name -> onus.v1.PendingKey
+	64, // 40: onus.v1.PendingKey.author:type_name -> onus.v1.Author
+	55, // 41: onus.v1.PendingKey.first:type_name -> google.protobuf.Timestamp
+	55, // 42: onus.v1.PendingKey.last:type_name -> google.protobuf.Timestamp
+	3,  // 43: onus.v1.GetKeyResponse.proven:type_name -> onus.v1.ProvenRecord
+	39, // 44: onus.v1.GetKeyResponse.key:type_name -> onus.v1.RegisteredKey
+	50, // 45: onus.v1.ListGrantsResponse.grants:type_name -> onus.v1.GrantStatus
+	4,  // 46: onus.v1.GrantStatus.record:type_name -> onus.v1.LoggedRecord
+	51, // 47: onus.v1.GrantStatus.uses:type_name -> onus.v1.LimitUse
+	50, // 48: onus.v1.GetGrantResponse.path:type_name -> onus.v1.GrantStatus
+	6,  // 49: onus.v1.LedgerService.Submit:input_type -> onus.v1.SubmitRequest
+	12, // 50: onus.v1.LedgerService.SubmitBatch:input_type -> onus.v1.SubmitBatchRequest
+	17, // 51: onus.v1.LedgerService.Mint:input_type -> onus.v1.MintRequest
+	19, // 52: onus.v1.LedgerService.GetRecord:input_type -> onus.v1.GetRecordRequest
+	21, // 53: onus.v1.LedgerService.ListRecords:input_type -> onus.v1.ListRecordsRequest
+	23, // 54: onus.v1.LedgerService.GetReceipt:input_type -> onus.v1.GetReceiptRequest
+	25, // 55: onus.v1.LedgerService.GetInclusion:input_type -> onus.v1.GetInclusionRequest
+	27, // 56: onus.v1.LedgerService.GetConsistency:input_type -> onus.v1.GetConsistencyRequest
+	29, // 57: onus.v1.LedgerService.GetCheckpoint:input_type -> onus.v1.GetCheckpointRequest
+	31, // 58: onus.v1.LedgerService.GetChain:input_type -> onus.v1.GetChainRequest
+	34, // 59: onus.v1.LedgerService.Follow:input_type -> onus.v1.FollowRequest
+	10, // 60: onus.v1.LedgerService.Enrol:input_type -> onus.v1.EnrolRequest
+	36, // 61: onus.v1.LedgerService.ListAgents:input_type -> onus.v1.ListAgentsRequest
+	40, // 62: onus.v1.LedgerService.ListRegistrations:input_type -> onus.v1.ListRegistrationsRequest
+	43, // 63: onus.v1.LedgerService.ListPending:input_type -> onus.v1.ListPendingRequest
+	46, // 64: onus.v1.LedgerService.GetKey:input_type -> onus.v1.GetKeyRequest
+	48, // 65: onus.v1.LedgerService.ListGrants:input_type -> onus.v1.ListGrantsRequest
+	52, // 66: onus.v1.LedgerService.GetGrant:input_type -> onus.v1.GetGrantRequest
+	7,  // 67: onus.v1.LedgerService.Submit:output_type -> onus.v1.SubmitResponse
+	13, // 68: onus.v1.LedgerService.SubmitBatch:output_type -> onus.v1.SubmitBatchResponse
+	18, // 69: onus.v1.LedgerService.Mint:output_type -> onus.v1.MintResponse
+	20, // 70: onus.v1.LedgerService.GetRecord:output_type -> onus.v1.GetRecordResponse
+	22, // 71: onus.v1.LedgerService.ListRecords:output_type -> onus.v1.ListRecordsResponse
+	24, // 72: onus.v1.LedgerService.GetReceipt:output_type -> onus.v1.GetReceiptResponse
+	26, // 73: onus.v1.LedgerService.GetInclusion:output_type -> onus.v1.GetInclusionResponse
+	28, // 74: onus.v1.LedgerService.GetConsistency:output_type -> onus.v1.GetConsistencyResponse
+	30, // 75: onus.v1.LedgerService.GetCheckpoint:output_type -> onus.v1.GetCheckpointResponse
+	32, // 76: onus.v1.LedgerService.GetChain:output_type -> onus.v1.GetChainResponse
+	35, // 77: onus.v1.LedgerService.Follow:output_type -> onus.v1.FollowResponse
+	11, // 78: onus.v1.LedgerService.Enrol:output_type -> onus.v1.EnrolResponse
+	37, // 79: onus.v1.LedgerService.ListAgents:output_type -> onus.v1.ListAgentsResponse
+	41, // 80: onus.v1.LedgerService.ListRegistrations:output_type -> onus.v1.ListRegistrationsResponse
+	44, // 81: onus.v1.LedgerService.ListPending:output_type -> onus.v1.ListPendingResponse
+	47, // 82: onus.v1.LedgerService.GetKey:output_type -> onus.v1.GetKeyResponse
+	49, // 83: onus.v1.LedgerService.ListGrants:output_type -> onus.v1.ListGrantsResponse
+	53, // 84: onus.v1.LedgerService.GetGrant:output_type -> onus.v1.GetGrantResponse
+	67, // [67:85] is the sub-list for method output_type
+	49, // [49:67] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_onus_v1_ledger_proto_init() }
@@ -2565,27 +3961,30 @@ func file_onus_v1_ledger_proto_init() {
 		return
 	}
 	file_onus_v1_record_proto_init()
-	file_onus_v1_ledger_proto_msgTypes[8].OneofWrappers = []any{
+	file_onus_v1_ledger_proto_msgTypes[13].OneofWrappers = []any{
 		(*SubmitResult_Logged)(nil),
 		(*SubmitResult_Error)(nil),
 	}
-	file_onus_v1_ledger_proto_msgTypes[13].OneofWrappers = []any{
+	file_onus_v1_ledger_proto_msgTypes[15].OneofWrappers = []any{}
+	file_onus_v1_ledger_proto_msgTypes[18].OneofWrappers = []any{
 		(*GetRecordRequest_Id)(nil),
 		(*GetRecordRequest_Index)(nil),
 	}
-	file_onus_v1_ledger_proto_msgTypes[17].OneofWrappers = []any{
+	file_onus_v1_ledger_proto_msgTypes[22].OneofWrappers = []any{
 		(*GetReceiptRequest_Id)(nil),
 		(*GetReceiptRequest_Index)(nil),
 	}
-	file_onus_v1_ledger_proto_msgTypes[32].OneofWrappers = []any{}
-	file_onus_v1_ledger_proto_msgTypes[33].OneofWrappers = []any{}
+	file_onus_v1_ledger_proto_msgTypes[37].OneofWrappers = []any{}
+	file_onus_v1_ledger_proto_msgTypes[38].OneofWrappers = []any{}
+	file_onus_v1_ledger_proto_msgTypes[41].OneofWrappers = []any{}
+	file_onus_v1_ledger_proto_msgTypes[49].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_onus_v1_ledger_proto_rawDesc), len(file_onus_v1_ledger_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   34,
+			NumMessages:   53,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -249,6 +249,59 @@ func (OutcomeStatus) EnumDescriptor() ([]byte, []int) {
 	return file_onus_v1_record_proto_rawDescGZIP(), []int{3}
 }
 
+// RevokedRecords says what becomes of records of a revoked party. Rejecting
+// needs a host key.
+type RevokedRecords int32
+
+const (
+	RevokedRecords_REVOKED_RECORDS_UNSPECIFIED RevokedRecords = 0
+	// They are logged, and flagged. The default.
+	RevokedRecords_REVOKED_RECORDS_ADMIT RevokedRecords = 1
+	// They are refused, and a rejection is logged.
+	RevokedRecords_REVOKED_RECORDS_REJECT RevokedRecords = 2
+)
+
+// Enum value maps for RevokedRecords.
+var (
+	RevokedRecords_name = map[int32]string{
+		0: "REVOKED_RECORDS_UNSPECIFIED",
+		1: "REVOKED_RECORDS_ADMIT",
+		2: "REVOKED_RECORDS_REJECT",
+	}
+	RevokedRecords_value = map[string]int32{
+		"REVOKED_RECORDS_UNSPECIFIED": 0,
+		"REVOKED_RECORDS_ADMIT":       1,
+		"REVOKED_RECORDS_REJECT":      2,
+	}
+)
+
+func (x RevokedRecords) Enum() *RevokedRecords {
+	p := new(RevokedRecords)
+	*p = x
+	return p
+}
+
+func (x RevokedRecords) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RevokedRecords) Descriptor() protoreflect.EnumDescriptor {
+	return file_onus_v1_record_proto_enumTypes[4].Descriptor()
+}
+
+func (RevokedRecords) Type() protoreflect.EnumType {
+	return &file_onus_v1_record_proto_enumTypes[4]
+}
+
+func (x RevokedRecords) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RevokedRecords.Descriptor instead.
+func (RevokedRecords) EnumDescriptor() ([]byte, []int) {
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{4}
+}
+
 // Envelope is a DSSE envelope (secure-systems-lab/dsse) with exactly one
 // signature. Its JSON form is DSSE's own.
 type Envelope struct {
@@ -371,7 +424,8 @@ func (x *Signature) GetKeyid() string {
 	return ""
 }
 
-// Record is what an agent, an operator or an administrator says.
+// Record is what one party says: an agent, an operator, an administrator, a
+// target service, a user client, a user, a reviewer or the log's host.
 type Record struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The log this record is meant for: its checkpoint origin. A record made
@@ -412,8 +466,10 @@ type Record struct {
 	// Pseudonyms of the customers, accounts or cases touched: at most 64, no
 	// repeats.
 	Subjects []string `protobuf:"bytes,17,rep,name=subjects,proto3" json:"subjects,omitempty"`
-	// Exactly one. Other numbers to 57 are kept for: grant, approval, denial,
-	// rejection, counter-record, key set, trust bundle, review, erasure, hold,
+	// What the user's token says that travels beside the record. The ledger
+	// compares it with the token, which stays off the log. Needs user.
+	Token *UserToken `protobuf:"bytes,18,opt,name=token,proto3" json:"token,omitempty"`
+	// Exactly one. Other numbers to 60 are kept for: review, erasure, hold,
 	// successor.
 	//
 	// Types that are valid to be assigned to Body:
@@ -424,7 +480,15 @@ type Record struct {
 	//	*Record_Trigger
 	//	*Record_Loss
 	//	*Record_Genesis
+	//	*Record_Delegation
+	//	*Record_Approval
+	//	*Record_Denial
+	//	*Record_Rejection
 	//	*Record_Revocation
+	//	*Record_Counter
+	//	*Record_KeySet
+	//	*Record_TrustBundle
+	//	*Record_Read
 	Body          isRecord_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -579,6 +643,13 @@ func (x *Record) GetSubjects() []string {
 	return nil
 }
 
+func (x *Record) GetToken() *UserToken {
+	if x != nil {
+		return x.Token
+	}
+	return nil
+}
+
 func (x *Record) GetBody() isRecord_Body {
 	if x != nil {
 		return x.Body
@@ -640,10 +711,82 @@ func (x *Record) GetGenesis() *Genesis {
 	return nil
 }
 
+func (x *Record) GetDelegation() *Grant {
+	if x != nil {
+		if x, ok := x.Body.(*Record_Delegation); ok {
+			return x.Delegation
+		}
+	}
+	return nil
+}
+
+func (x *Record) GetApproval() *Approval {
+	if x != nil {
+		if x, ok := x.Body.(*Record_Approval); ok {
+			return x.Approval
+		}
+	}
+	return nil
+}
+
+func (x *Record) GetDenial() *Denial {
+	if x != nil {
+		if x, ok := x.Body.(*Record_Denial); ok {
+			return x.Denial
+		}
+	}
+	return nil
+}
+
+func (x *Record) GetRejection() *Rejection {
+	if x != nil {
+		if x, ok := x.Body.(*Record_Rejection); ok {
+			return x.Rejection
+		}
+	}
+	return nil
+}
+
 func (x *Record) GetRevocation() *Revocation {
 	if x != nil {
 		if x, ok := x.Body.(*Record_Revocation); ok {
 			return x.Revocation
+		}
+	}
+	return nil
+}
+
+func (x *Record) GetCounter() *CounterRecord {
+	if x != nil {
+		if x, ok := x.Body.(*Record_Counter); ok {
+			return x.Counter
+		}
+	}
+	return nil
+}
+
+func (x *Record) GetKeySet() *KeySet {
+	if x != nil {
+		if x, ok := x.Body.(*Record_KeySet); ok {
+			return x.KeySet
+		}
+	}
+	return nil
+}
+
+func (x *Record) GetTrustBundle() *TrustBundle {
+	if x != nil {
+		if x, ok := x.Body.(*Record_TrustBundle); ok {
+			return x.TrustBundle
+		}
+	}
+	return nil
+}
+
+func (x *Record) GetRead() *Read {
+	if x != nil {
+		if x, ok := x.Body.(*Record_Read); ok {
+			return x.Read
 		}
 	}
 	return nil
@@ -677,8 +820,40 @@ type Record_Genesis struct {
 	Genesis *Genesis `protobuf:"bytes,45,opt,name=genesis,proto3,oneof"`
 }
 
+type Record_Delegation struct {
+	Delegation *Grant `protobuf:"bytes,46,opt,name=delegation,proto3,oneof"`
+}
+
+type Record_Approval struct {
+	Approval *Approval `protobuf:"bytes,47,opt,name=approval,proto3,oneof"`
+}
+
+type Record_Denial struct {
+	Denial *Denial `protobuf:"bytes,48,opt,name=denial,proto3,oneof"`
+}
+
+type Record_Rejection struct {
+	Rejection *Rejection `protobuf:"bytes,49,opt,name=rejection,proto3,oneof"`
+}
+
 type Record_Revocation struct {
 	Revocation *Revocation `protobuf:"bytes,50,opt,name=revocation,proto3,oneof"`
+}
+
+type Record_Counter struct {
+	Counter *CounterRecord `protobuf:"bytes,51,opt,name=counter,proto3,oneof"`
+}
+
+type Record_KeySet struct {
+	KeySet *KeySet `protobuf:"bytes,52,opt,name=key_set,json=keySet,proto3,oneof"`
+}
+
+type Record_TrustBundle struct {
+	TrustBundle *TrustBundle `protobuf:"bytes,53,opt,name=trust_bundle,json=trustBundle,proto3,oneof"`
+}
+
+type Record_Read struct {
+	Read *Read `protobuf:"bytes,54,opt,name=read,proto3,oneof"`
 }
 
 func (*Record_Stages) isRecord_Body() {}
@@ -693,10 +868,27 @@ func (*Record_Loss) isRecord_Body() {}
 
 func (*Record_Genesis) isRecord_Body() {}
 
+func (*Record_Delegation) isRecord_Body() {}
+
+func (*Record_Approval) isRecord_Body() {}
+
+func (*Record_Denial) isRecord_Body() {}
+
+func (*Record_Rejection) isRecord_Body() {}
+
 func (*Record_Revocation) isRecord_Body() {}
 
+func (*Record_Counter) isRecord_Body() {}
+
+func (*Record_KeySet) isRecord_Body() {}
+
+func (*Record_TrustBundle) isRecord_Body() {}
+
+func (*Record_Read) isRecord_Body() {}
+
 // Author names the signer. Exactly one kind of party: an agent (agent,
-// instance and operator), an operator (operator alone), or an administrator.
+// instance and operator), an operator (operator alone), an administrator, a
+// service, a user client, a user, a reviewer, or the host.
 type Author struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The agent's class: a SPIFFE ID, such as spiffe://example.com/planner.
@@ -707,6 +899,19 @@ type Author struct {
 	Operator string `protobuf:"bytes,3,opt,name=operator,proto3" json:"operator,omitempty"`
 	// An administrator's name, as genesis has it.
 	Administrator string `protobuf:"bytes,4,opt,name=administrator,proto3" json:"administrator,omitempty"`
+	// A target service: a SPIFFE ID.
+	Service string `protobuf:"bytes,5,opt,name=service,proto3" json:"service,omitempty"`
+	// An application in which users work, by its registered id: 1 to 64 of
+	// a-z 0-9 . _ - /
+	Client string `protobuf:"bytes,6,opt,name=client,proto3" json:"client,omitempty"`
+	// A user, who signs with the key of a device: a pseudonym. The record's own
+	// user is the same.
+	User string `protobuf:"bytes,7,opt,name=user,proto3" json:"user,omitempty"`
+	// A person who may answer proposals, by name: 1 to 64 of a-z 0-9 . _ -
+	Reviewer string `protobuf:"bytes,8,opt,name=reviewer,proto3" json:"reviewer,omitempty"`
+	// Who runs the log. It says what it saw (key sets, trust bundles, reads) and
+	// what it refused.
+	Host bool `protobuf:"varint,9,opt,name=host,proto3" json:"host,omitempty"`
 	// RFC 7638 thumbprint of the signing key (SHA-256, base64url, 43
 	// characters).
 	KeyId         string `protobuf:"bytes,15,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
@@ -770,6 +975,41 @@ func (x *Author) GetAdministrator() string {
 		return x.Administrator
 	}
 	return ""
+}
+
+func (x *Author) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+func (x *Author) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *Author) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Author) GetReviewer() string {
+	if x != nil {
+		return x.Reviewer
+	}
+	return ""
+}
+
+func (x *Author) GetHost() bool {
+	if x != nil {
+		return x.Host
+	}
+	return false
 }
 
 func (x *Author) GetKeyId() string {
@@ -858,6 +1098,215 @@ func (x *Trace) GetMcpRequestId() string {
 	return ""
 }
 
+// UserToken is what a user's token says: an OpenID Connect ID token, or one
+// exchanged for the log's audience. Of a claim that is absent it holds
+// nothing. The token's sub and sid are the record's user and session: the
+// pseudonyms of "iss sub" and "iss sid", with a space between them; without a
+// sid, the session is the pseudonym of "iss" and the digest.
+type UserToken struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// base64url of SHA-256 over the compact token: 43 characters.
+	Digest string `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
+	Issuer string `protobuf:"bytes,2,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// aud: 1 to 32.
+	Audience []string `protobuf:"bytes,3,rep,name=audience,proto3" json:"audience,omitempty"`
+	// azp, or client_id.
+	Client string `protobuf:"bytes,4,opt,name=client,proto3" json:"client,omitempty"`
+	// jti.
+	Id      string                 `protobuf:"bytes,5,opt,name=id,proto3" json:"id,omitempty"`
+	Issued  *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=issued,proto3" json:"issued,omitempty"`
+	Expires *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expires,proto3" json:"expires,omitempty"`
+	// auth_time.
+	Authenticated *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=authenticated,proto3" json:"authenticated,omitempty"`
+	// How strongly (acr), and by which methods (amr: at most 16), the user was
+	// authenticated.
+	Acr string   `protobuf:"bytes,9,opt,name=acr,proto3" json:"acr,omitempty"`
+	Amr []string `protobuf:"bytes,10,rep,name=amr,proto3" json:"amr,omitempty"`
+	// RFC 7638 thumbprint of the key that the token is bound to: by cnf, or by
+	// a nonce that is a thumbprint.
+	Confirms string `protobuf:"bytes,11,opt,name=confirms,proto3" json:"confirms,omitempty"`
+	// RFC 8693 actors, the current one (outermost) first: at most 8.
+	Actors        []*Actor `protobuf:"bytes,12,rep,name=actors,proto3" json:"actors,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserToken) Reset() {
+	*x = UserToken{}
+	mi := &file_onus_v1_record_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserToken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserToken) ProtoMessage() {}
+
+func (x *UserToken) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_record_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserToken.ProtoReflect.Descriptor instead.
+func (*UserToken) Descriptor() ([]byte, []int) {
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *UserToken) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *UserToken) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+func (x *UserToken) GetAudience() []string {
+	if x != nil {
+		return x.Audience
+	}
+	return nil
+}
+
+func (x *UserToken) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *UserToken) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *UserToken) GetIssued() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Issued
+	}
+	return nil
+}
+
+func (x *UserToken) GetExpires() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Expires
+	}
+	return nil
+}
+
+func (x *UserToken) GetAuthenticated() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Authenticated
+	}
+	return nil
+}
+
+func (x *UserToken) GetAcr() string {
+	if x != nil {
+		return x.Acr
+	}
+	return ""
+}
+
+func (x *UserToken) GetAmr() []string {
+	if x != nil {
+		return x.Amr
+	}
+	return nil
+}
+
+func (x *UserToken) GetConfirms() string {
+	if x != nil {
+		return x.Confirms
+	}
+	return ""
+}
+
+func (x *UserToken) GetActors() []*Actor {
+	if x != nil {
+		return x.Actors
+	}
+	return nil
+}
+
+// Actor is who acts for a token's subject. RFC 8693, section 4.1.
+type Actor struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Subject string                 `protobuf:"bytes,1,opt,name=subject,proto3" json:"subject,omitempty"`
+	// Empty: the token's own.
+	Issuer        string `protobuf:"bytes,2,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	Client        string `protobuf:"bytes,3,opt,name=client,proto3" json:"client,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Actor) Reset() {
+	*x = Actor{}
+	mi := &file_onus_v1_record_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Actor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Actor) ProtoMessage() {}
+
+func (x *Actor) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_record_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Actor.ProtoReflect.Descriptor instead.
+func (*Actor) Descriptor() ([]byte, []int) {
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Actor) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *Actor) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+func (x *Actor) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
 // Text is free text: a salted commitment, whose content travels beside the
 // record, or plain text where the log's policy allows that field.
 type Text struct {
@@ -873,7 +1322,7 @@ type Text struct {
 
 func (x *Text) Reset() {
 	*x = Text{}
-	mi := &file_onus_v1_record_proto_msgTypes[5]
+	mi := &file_onus_v1_record_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -885,7 +1334,7 @@ func (x *Text) String() string {
 func (*Text) ProtoMessage() {}
 
 func (x *Text) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[5]
+	mi := &file_onus_v1_record_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -898,7 +1347,7 @@ func (x *Text) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Text.ProtoReflect.Descriptor instead.
 func (*Text) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{5}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Text) GetForm() isText_Form {
@@ -973,7 +1422,7 @@ type ScopeElement struct {
 
 func (x *ScopeElement) Reset() {
 	*x = ScopeElement{}
-	mi := &file_onus_v1_record_proto_msgTypes[6]
+	mi := &file_onus_v1_record_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -985,7 +1434,7 @@ func (x *ScopeElement) String() string {
 func (*ScopeElement) ProtoMessage() {}
 
 func (x *ScopeElement) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[6]
+	mi := &file_onus_v1_record_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -998,7 +1447,7 @@ func (x *ScopeElement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScopeElement.ProtoReflect.Descriptor instead.
 func (*ScopeElement) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{6}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ScopeElement) GetType() string {
@@ -1078,7 +1527,7 @@ type DecisionRecord struct {
 
 func (x *DecisionRecord) Reset() {
 	*x = DecisionRecord{}
-	mi := &file_onus_v1_record_proto_msgTypes[7]
+	mi := &file_onus_v1_record_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1090,7 +1539,7 @@ func (x *DecisionRecord) String() string {
 func (*DecisionRecord) ProtoMessage() {}
 
 func (x *DecisionRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[7]
+	mi := &file_onus_v1_record_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1103,7 +1552,7 @@ func (x *DecisionRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecisionRecord.ProtoReflect.Descriptor instead.
 func (*DecisionRecord) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{7}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DecisionRecord) GetIntent() *Intent {
@@ -1147,7 +1596,7 @@ type Intent struct {
 
 func (x *Intent) Reset() {
 	*x = Intent{}
-	mi := &file_onus_v1_record_proto_msgTypes[8]
+	mi := &file_onus_v1_record_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1159,7 +1608,7 @@ func (x *Intent) String() string {
 func (*Intent) ProtoMessage() {}
 
 func (x *Intent) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[8]
+	mi := &file_onus_v1_record_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1172,7 +1621,7 @@ func (x *Intent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intent.ProtoReflect.Descriptor instead.
 func (*Intent) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{8}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Intent) GetText() *Text {
@@ -1202,7 +1651,7 @@ type Interpretation struct {
 
 func (x *Interpretation) Reset() {
 	*x = Interpretation{}
-	mi := &file_onus_v1_record_proto_msgTypes[9]
+	mi := &file_onus_v1_record_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1214,7 +1663,7 @@ func (x *Interpretation) String() string {
 func (*Interpretation) ProtoMessage() {}
 
 func (x *Interpretation) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[9]
+	mi := &file_onus_v1_record_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1227,7 +1676,7 @@ func (x *Interpretation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Interpretation.ProtoReflect.Descriptor instead.
 func (*Interpretation) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{9}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Interpretation) GetText() *Text {
@@ -1262,14 +1711,17 @@ type Decision struct {
 	// Why. The author's claim, never a proof.
 	Rationale *Text `protobuf:"bytes,4,opt,name=rationale,proto3" json:"rationale,omitempty"`
 	// A decimal from 0 to 1.
-	Confidence    string `protobuf:"bytes,5,opt,name=confidence,proto3" json:"confidence,omitempty"`
+	Confidence string `protobuf:"bytes,5,opt,name=confidence,proto3" json:"confidence,omitempty"`
+	// What is to be done once a person approves it: one concrete element. An
+	// approval or a denial names this record.
+	Proposal      *ScopeElement `protobuf:"bytes,6,opt,name=proposal,proto3" json:"proposal,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_onus_v1_record_proto_msgTypes[10]
+	mi := &file_onus_v1_record_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1281,7 +1733,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[10]
+	mi := &file_onus_v1_record_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1294,7 +1746,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{10}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Decision) GetText() *Text {
@@ -1332,6 +1784,13 @@ func (x *Decision) GetConfidence() string {
 	return ""
 }
 
+func (x *Decision) GetProposal() *ScopeElement {
+	if x != nil {
+		return x.Proposal
+	}
+	return nil
+}
+
 // Action is the one thing that was done.
 type Action struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
@@ -1352,7 +1811,7 @@ type Action struct {
 
 func (x *Action) Reset() {
 	*x = Action{}
-	mi := &file_onus_v1_record_proto_msgTypes[11]
+	mi := &file_onus_v1_record_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1364,7 +1823,7 @@ func (x *Action) String() string {
 func (*Action) ProtoMessage() {}
 
 func (x *Action) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[11]
+	mi := &file_onus_v1_record_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1377,7 +1836,7 @@ func (x *Action) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Action.ProtoReflect.Descriptor instead.
 func (*Action) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{11}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Action) GetElement() *ScopeElement {
@@ -1429,7 +1888,7 @@ func (x *Action) GetToken() *TokenFacts {
 	return nil
 }
 
-// TokenFacts is what a target saw of the token that a caller presented.
+// TokenFacts is what a target saw of the user's token that a caller presented.
 type TokenFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Pseudonym of the token's sub.
@@ -1444,7 +1903,7 @@ type TokenFacts struct {
 
 func (x *TokenFacts) Reset() {
 	*x = TokenFacts{}
-	mi := &file_onus_v1_record_proto_msgTypes[12]
+	mi := &file_onus_v1_record_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1456,7 +1915,7 @@ func (x *TokenFacts) String() string {
 func (*TokenFacts) ProtoMessage() {}
 
 func (x *TokenFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[12]
+	mi := &file_onus_v1_record_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1469,7 +1928,7 @@ func (x *TokenFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenFacts.ProtoReflect.Descriptor instead.
 func (*TokenFacts) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{12}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *TokenFacts) GetSub() string {
@@ -1506,7 +1965,7 @@ type Outcome struct {
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_onus_v1_record_proto_msgTypes[13]
+	mi := &file_onus_v1_record_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1518,7 +1977,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[13]
+	mi := &file_onus_v1_record_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1531,7 +1990,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{13}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Outcome) GetStatus() OutcomeStatus {
@@ -1562,8 +2021,796 @@ func (x *Outcome) GetExternalRequestId() string {
 	return ""
 }
 
-// Registration binds an operator, an agent class or a key. Signed by an
-// administrator.
+// Grant gives authority to an agent class, or to one instance of it: who may
+// do what, within which limits, until when. Its issuer follows from its
+// author:
+//
+//   - an operator gives what is its own: a root, of basis "own";
+//   - a user, by the key of a device, or a user client for the record's user:
+//     a root, of basis "delegated";
+//   - an agent, with the record's grant: what it was given under that grant;
+//   - an agent, without it: it says that the record's user gave this. That
+//     counts only as far as the user's token beside it holds the same
+//     authority.
+//
+// A grant counts from its own index on. One that is wider than its parent is
+// logged too, and gives no more than the parent.
+type Grant struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The grantee: an agent class, and maybe the one instance.
+	Agent    string `protobuf:"bytes,1,opt,name=agent,proto3" json:"agent,omitempty"`
+	Instance string `protobuf:"bytes,2,opt,name=instance,proto3" json:"instance,omitempty"`
+	// What may be done: 1 to 64.
+	Scope []*GrantElement `protobuf:"bytes,3,rep,name=scope,proto3" json:"scope,omitempty"`
+	// By log time. Empty: at once.
+	NotBefore *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=not_before,json=notBefore,proto3" json:"not_before,omitempty"`
+	// By log time, exclusive. Empty: until it is revoked, or its parent ends.
+	Expires *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expires,proto3" json:"expires,omitempty"`
+	// How many grants may follow below this one: 0 to 16.
+	MaxDepth int32 `protobuf:"varint,6,opt,name=max_depth,json=maxDepth,proto3" json:"max_depth,omitempty"`
+	// What needs a person's approval: at most 16.
+	Approvals []*ApprovalRule `protobuf:"bytes,7,rep,name=approvals,proto3" json:"approvals,omitempty"`
+	// It ends with the record's session.
+	EndsWithSession bool  `protobuf:"varint,8,opt,name=ends_with_session,json=endsWithSession,proto3" json:"ends_with_session,omitempty"`
+	Purpose         *Text `protobuf:"bytes,9,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *Grant) Reset() {
+	*x = Grant{}
+	mi := &file_onus_v1_record_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Grant) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Grant) ProtoMessage() {}
+
+func (x *Grant) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_record_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Grant.ProtoReflect.Descriptor instead.
+func (*Grant) Descriptor() ([]byte, []int) {
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Grant) GetAgent() string {
+	if x != nil {
+		return x.Agent
+	}
+	return ""
+}
+
+func (x *Grant) GetInstance() string {
+	if x != nil {
+		return x.Instance
+	}
+	return ""
+}
+
+func (x *Grant) GetScope() []*GrantElement {
+	if x != nil {
+		return x.Scope
+	}
+	return nil
+}
+
+func (x *Grant) GetNotBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NotBefore
+	}
+	return nil
+}
+
+func (x *Grant) GetExpires() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Expires
+	}
+	return nil
+}
+
+func (x *Grant) GetMaxDepth() int32 {
+	if x != nil {
+		return x.MaxDepth
+	}
+	return 0
+}
+
+func (x *Grant) GetApprovals() []*ApprovalRule {
+	if x != nil {
+		return x.Approvals
+	}
+	return nil
+}
+
+func (x *Grant) GetEndsWithSession() bool {
+	if x != nil {
+		return x.EndsWithSession
+	}
+	return false
+}
+
+func (x *Grant) GetPurpose() *Text {
+	if x != nil {
+		return x.Purpose
+	}
+	return nil
+}
+
+// GrantElement is one thing that may be done, with limits.
+type GrantElement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Without amount and quantity. "*" stands for any, and type and action must
+	// be set. Another field that is left out is as in the parent grant, and open
+	// in a root.
+	Element *ScopeElement `protobuf:"bytes,1,opt,name=element,proto3" json:"element,omitempty"`
+	// The most that one item may amount to: amount ÷ quantity. A decimal.
+	MaxItem string `protobuf:"bytes,2,opt,name=max_item,json=maxItem,proto3" json:"max_item,omitempty"`
+	// The most that all actions under this grant may amount to. A decimal.
+	MaxTotal string `protobuf:"bytes,3,opt,name=max_total,json=maxTotal,proto3" json:"max_total,omitempty"`
+	// Unit of the limits. Set exactly when one of them is.
+	Unit          string `protobuf:"bytes,4,opt,name=unit,proto3" json:"unit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GrantElement) Reset() {
+	*x = GrantElement{}
+	mi := &file_onus_v1_record_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GrantElement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GrantElement) ProtoMessage() {}
+
+func (x *GrantElement) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_record_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GrantElement.ProtoReflect.Descriptor instead.
+func (*GrantElement) Descriptor() ([]byte, []int) {
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *GrantElement) GetElement() *ScopeElement {
+	if x != nil {
+		return x.Element
+	}
+	return nil
+}
+
+func (x *GrantElement) GetMaxItem() string {
+	if x != nil {
+		return x.MaxItem
+	}
+	return ""
+}
+
+func (x *GrantElement) GetMaxTotal() string {
+	if x != nil {
+		return x.MaxTotal
+	}
+	return ""
+}
+
+func (x *GrantElement) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+// ApprovalRule says what needs a person's approval.
+type ApprovalRule struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only amounts above this, in that unit; empty: any.
+	Above string `protobuf:"bytes,1,opt,name=above,proto3" json:"above,omitempty"`
+	Unit  string `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
+	// "type:action", "type:*" or "*": 1 to 32.
+	Operations []string `protobuf:"bytes,3,rep,name=operations,proto3" json:"operations,omitempty"`
+	// The reviewers who may approve: at most 32. Empty: the user.
+	Approvers []string `protobuf:"bytes,4,rep,name=approvers,proto3" json:"approvers,omitempty"`
+	// The least assurance of a user's approval: 1 to 3; 0 means 1.
+	Assurance     int32 `protobuf:"varint,5,opt,name=assurance,proto3" json:"assurance,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApprovalRule) Reset() {
+	*x = ApprovalRule{}
+	mi := &file_onus_v1_record_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApprovalRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApprovalRule) ProtoMessage() {}
+
+func (x *ApprovalRule) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_record_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApprovalRule.ProtoReflect.Descriptor instead.
+func (*ApprovalRule) Descriptor() ([]byte, []int) {
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ApprovalRule) GetAbove() string {
+	if x != nil {
+		return x.Above
+	}
+	return ""
+}
+
+func (x *ApprovalRule) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *ApprovalRule) GetOperations() []string {
+	if x != nil {
+		return x.Operations
+	}
+	return nil
+}
+
+func (x *ApprovalRule) GetApprovers() []string {
+	if x != nil {
+		return x.Approvers
+	}
+	return nil
+}
+
+func (x *ApprovalRule) GetAssurance() int32 {
+	if x != nil {
+		return x.Assurance
+	}
+	return 0
+}
+
+// Approval lets the action of one proposal be done, once. Signed by the user
+// (with the key of a device, or through a user client with a token), or by a
+// reviewer.
+type Approval struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the record that holds the proposal.
+	Proposal string `protobuf:"bytes,1,opt,name=proposal,proto3" json:"proposal,omitempty"`
+	// By log time, exclusive. Empty: until the proposal is denied.
+	Expires       *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expires,proto3" json:"expires,omitempty"`
+	Reason        *Text                  `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Approval) Reset() {
+	*x = Approval{}
+	mi := &file_onus_v1_record_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Approval) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Approval) ProtoMessage() {}
+
+func (x *Approval) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_record_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Approval.ProtoReflect.Descriptor instead.
+func (*Approval) Descriptor() ([]byte, []int) {
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Approval) GetProposal() string {
+	if x != nil {
+		return x.Proposal
+	}
+	return ""
+}
+
+func (x *Approval) GetExpires() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Expires
+	}
+	return nil
+}
+
+func (x *Approval) GetReason() *Text {
+	if x != nil {
+		return x.Reason
+	}
+	return nil
+}
+
+// Denial refuses a proposal. Signed as an approval is.
+type Denial struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the record that holds the proposal.
+	Proposal      string `protobuf:"bytes,1,opt,name=proposal,proto3" json:"proposal,omitempty"`
+	Reason        *Text  `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Denial) Reset() {
+	*x = Denial{}
+	mi := &file_onus_v1_record_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Denial) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Denial) ProtoMessage() {}
+
+func (x *Denial) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_record_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Denial.ProtoReflect.Descriptor instead.
+func (*Denial) Descriptor() ([]byte, []int) {
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Denial) GetProposal() string {
+	if x != nil {
+		return x.Proposal
+	}
+	return ""
+}
+
+func (x *Denial) GetReason() *Text {
+	if x != nil {
+		return x.Reason
+	}
+	return nil
+}
+
+// Rejection says that the host refused a record of a revoked party, where the
+// log's policy asks for that.
+type Rejection struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the refused record, and its author.
+	Record string  `protobuf:"bytes,1,opt,name=record,proto3" json:"record,omitempty"`
+	Author *Author `protobuf:"bytes,2,opt,name=author,proto3" json:"author,omitempty"`
+	// Index of the revocation by which it was refused.
+	Revocation    int64 `protobuf:"varint,3,opt,name=revocation,proto3" json:"revocation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rejection) Reset() {
+	*x = Rejection{}
+	mi := &file_onus_v1_record_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rejection) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rejection) ProtoMessage() {}
+
+func (x *Rejection) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_record_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rejection.ProtoReflect.Descriptor instead.
+func (*Rejection) Descriptor() ([]byte, []int) {
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Rejection) GetRecord() string {
+	if x != nil {
+		return x.Record
+	}
+	return ""
+}
+
+func (x *Rejection) GetAuthor() *Author {
+	if x != nil {
+		return x.Author
+	}
+	return nil
+}
+
+func (x *Rejection) GetRevocation() int64 {
+	if x != nil {
+		return x.Revocation
+	}
+	return 0
+}
+
+// CounterRecord is what a target service saw of a request. Its record's parent
+// is the action that the caller named, if it named one.
+type CounterRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who called: an agent class and its instance, as far as it was shown.
+	Caller         string `protobuf:"bytes,1,opt,name=caller,proto3" json:"caller,omitempty"`
+	CallerInstance string `protobuf:"bytes,2,opt,name=caller_instance,json=callerInstance,proto3" json:"caller_instance,omitempty"`
+	// Id of the key with which the caller proved it; empty: it is only said.
+	CallerKey string `protobuf:"bytes,3,opt,name=caller_key,json=callerKey,proto3" json:"caller_key,omitempty"`
+	// The grant that the caller named.
+	Grant string `protobuf:"bytes,4,opt,name=grant,proto3" json:"grant,omitempty"`
+	// What was asked for, with the quantity that the service saw.
+	Element *ScopeElement `protobuf:"bytes,5,opt,name=element,proto3" json:"element,omitempty"`
+	// What the service saw of the user's token.
+	Token             *TokenFacts    `protobuf:"bytes,6,opt,name=token,proto3" json:"token,omitempty"`
+	ExternalRequestId string         `protobuf:"bytes,7,opt,name=external_request_id,json=externalRequestId,proto3" json:"external_request_id,omitempty"`
+	Decision          TargetDecision `protobuf:"varint,8,opt,name=decision,proto3,enum=onus.v1.TargetDecision" json:"decision,omitempty"`
+	// How it ended, when the service knows.
+	Status        OutcomeStatus `protobuf:"varint,9,opt,name=status,proto3,enum=onus.v1.OutcomeStatus" json:"status,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CounterRecord) Reset() {
+	*x = CounterRecord{}
+	mi := &file_onus_v1_record_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CounterRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CounterRecord) ProtoMessage() {}
+
+func (x *CounterRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_record_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CounterRecord.ProtoReflect.Descriptor instead.
+func (*CounterRecord) Descriptor() ([]byte, []int) {
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *CounterRecord) GetCaller() string {
+	if x != nil {
+		return x.Caller
+	}
+	return ""
+}
+
+func (x *CounterRecord) GetCallerInstance() string {
+	if x != nil {
+		return x.CallerInstance
+	}
+	return ""
+}
+
+func (x *CounterRecord) GetCallerKey() string {
+	if x != nil {
+		return x.CallerKey
+	}
+	return ""
+}
+
+func (x *CounterRecord) GetGrant() string {
+	if x != nil {
+		return x.Grant
+	}
+	return ""
+}
+
+func (x *CounterRecord) GetElement() *ScopeElement {
+	if x != nil {
+		return x.Element
+	}
+	return nil
+}
+
+func (x *CounterRecord) GetToken() *TokenFacts {
+	if x != nil {
+		return x.Token
+	}
+	return nil
+}
+
+func (x *CounterRecord) GetExternalRequestId() string {
+	if x != nil {
+		return x.ExternalRequestId
+	}
+	return ""
+}
+
+func (x *CounterRecord) GetDecision() TargetDecision {
+	if x != nil {
+		return x.Decision
+	}
+	return TargetDecision_TARGET_DECISION_UNSPECIFIED
+}
+
+func (x *CounterRecord) GetStatus() OutcomeStatus {
+	if x != nil {
+		return x.Status
+	}
+	return OutcomeStatus_OUTCOME_STATUS_UNSPECIFIED
+}
+
+// KeySet is the public keys of a registered issuer as it published them.
+// Signed by the host, who fetched them, or by an administrator. Tokens are
+// checked with the newest one.
+type KeySet struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Issuer string                 `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// An RFC 7517 JWK Set, byte for byte.
+	Jwks          []byte                 `protobuf:"bytes,2,opt,name=jwks,proto3" json:"jwks,omitempty"`
+	Fetched       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=fetched,proto3" json:"fetched,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeySet) Reset() {
+	*x = KeySet{}
+	mi := &file_onus_v1_record_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeySet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeySet) ProtoMessage() {}
+
+func (x *KeySet) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_record_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeySet.ProtoReflect.Descriptor instead.
+func (*KeySet) Descriptor() ([]byte, []int) {
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *KeySet) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+func (x *KeySet) GetJwks() []byte {
+	if x != nil {
+		return x.Jwks
+	}
+	return nil
+}
+
+func (x *KeySet) GetFetched() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Fetched
+	}
+	return nil
+}
+
+// TrustBundle is the trust bundle of a SPIFFE trust domain. The first one of a
+// domain is signed by an administrator; the host may log newer ones.
+type TrustBundle struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Such as example.com.
+	Domain string `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
+	// A SPIFFE bundle, byte for byte: a JWK Set.
+	Bundle        []byte                 `protobuf:"bytes,2,opt,name=bundle,proto3" json:"bundle,omitempty"`
+	Fetched       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=fetched,proto3" json:"fetched,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrustBundle) Reset() {
+	*x = TrustBundle{}
+	mi := &file_onus_v1_record_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrustBundle) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrustBundle) ProtoMessage() {}
+
+func (x *TrustBundle) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_record_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrustBundle.ProtoReflect.Descriptor instead.
+func (*TrustBundle) Descriptor() ([]byte, []int) {
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *TrustBundle) GetDomain() string {
+	if x != nil {
+		return x.Domain
+	}
+	return ""
+}
+
+func (x *TrustBundle) GetBundle() []byte {
+	if x != nil {
+		return x.Bundle
+	}
+	return nil
+}
+
+func (x *TrustBundle) GetFetched() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Fetched
+	}
+	return nil
+}
+
+// Read says that somebody read records, where the log's policy asks for that.
+type Read struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The caller's name and role, as the host knows it.
+	Caller string `protobuf:"bytes,1,opt,name=caller,proto3" json:"caller,omitempty"`
+	Role   string `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`
+	// The procedure, such as "GetChain".
+	Procedure string `protobuf:"bytes,3,opt,name=procedure,proto3" json:"procedure,omitempty"`
+	// Id of the record that was asked for, if it was one.
+	Record        string `protobuf:"bytes,4,opt,name=record,proto3" json:"record,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Read) Reset() {
+	*x = Read{}
+	mi := &file_onus_v1_record_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Read) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Read) ProtoMessage() {}
+
+func (x *Read) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_record_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Read.ProtoReflect.Descriptor instead.
+func (*Read) Descriptor() ([]byte, []int) {
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Read) GetCaller() string {
+	if x != nil {
+		return x.Caller
+	}
+	return ""
+}
+
+func (x *Read) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *Read) GetProcedure() string {
+	if x != nil {
+		return x.Procedure
+	}
+	return ""
+}
+
+func (x *Read) GetRecord() string {
+	if x != nil {
+		return x.Record
+	}
+	return ""
+}
+
+// Registration binds a party or a key. Signed by an administrator; a key's
+// also by the operator who answers for its party, by another key of the same
+// party (rotation), or by the key itself, with a credential (enrolment).
+//
+// A later registration with the same id replaces the description from its
+// index on; the operator stays the same.
 type Registration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Subject:
@@ -1571,6 +2818,10 @@ type Registration struct {
 	//	*Registration_Operator
 	//	*Registration_Agent
 	//	*Registration_Key
+	//	*Registration_Service
+	//	*Registration_Client
+	//	*Registration_Reviewer
+	//	*Registration_Issuer
 	Subject       isRegistration_Subject `protobuf_oneof:"subject"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1578,7 +2829,7 @@ type Registration struct {
 
 func (x *Registration) Reset() {
 	*x = Registration{}
-	mi := &file_onus_v1_record_proto_msgTypes[14]
+	mi := &file_onus_v1_record_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1590,7 +2841,7 @@ func (x *Registration) String() string {
 func (*Registration) ProtoMessage() {}
 
 func (x *Registration) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[14]
+	mi := &file_onus_v1_record_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1603,7 +2854,7 @@ func (x *Registration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Registration.ProtoReflect.Descriptor instead.
 func (*Registration) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{14}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Registration) GetSubject() isRegistration_Subject {
@@ -1640,6 +2891,42 @@ func (x *Registration) GetKey() *KeyBinding {
 	return nil
 }
 
+func (x *Registration) GetService() *Service {
+	if x != nil {
+		if x, ok := x.Subject.(*Registration_Service); ok {
+			return x.Service
+		}
+	}
+	return nil
+}
+
+func (x *Registration) GetClient() *UserClient {
+	if x != nil {
+		if x, ok := x.Subject.(*Registration_Client); ok {
+			return x.Client
+		}
+	}
+	return nil
+}
+
+func (x *Registration) GetReviewer() *Reviewer {
+	if x != nil {
+		if x, ok := x.Subject.(*Registration_Reviewer); ok {
+			return x.Reviewer
+		}
+	}
+	return nil
+}
+
+func (x *Registration) GetIssuer() *Issuer {
+	if x != nil {
+		if x, ok := x.Subject.(*Registration_Issuer); ok {
+			return x.Issuer
+		}
+	}
+	return nil
+}
+
 type isRegistration_Subject interface {
 	isRegistration_Subject()
 }
@@ -1656,14 +2943,37 @@ type Registration_Key struct {
 	Key *KeyBinding `protobuf:"bytes,3,opt,name=key,proto3,oneof"`
 }
 
+type Registration_Service struct {
+	Service *Service `protobuf:"bytes,4,opt,name=service,proto3,oneof"`
+}
+
+type Registration_Client struct {
+	Client *UserClient `protobuf:"bytes,5,opt,name=client,proto3,oneof"`
+}
+
+type Registration_Reviewer struct {
+	Reviewer *Reviewer `protobuf:"bytes,6,opt,name=reviewer,proto3,oneof"`
+}
+
+type Registration_Issuer struct {
+	Issuer *Issuer `protobuf:"bytes,7,opt,name=issuer,proto3,oneof"`
+}
+
 func (*Registration_Operator) isRegistration_Subject() {}
 
 func (*Registration_Agent) isRegistration_Subject() {}
 
 func (*Registration_Key) isRegistration_Subject() {}
 
-// Operator is the smallest unit that answers for its agents. A later
-// registration with the same id replaces the description from its index on.
+func (*Registration_Service) isRegistration_Subject() {}
+
+func (*Registration_Client) isRegistration_Subject() {}
+
+func (*Registration_Reviewer) isRegistration_Subject() {}
+
+func (*Registration_Issuer) isRegistration_Subject() {}
+
+// Operator is the smallest unit that answers for its agents.
 type Operator struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	Id           string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -1678,7 +2988,7 @@ type Operator struct {
 
 func (x *Operator) Reset() {
 	*x = Operator{}
-	mi := &file_onus_v1_record_proto_msgTypes[15]
+	mi := &file_onus_v1_record_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1690,7 +3000,7 @@ func (x *Operator) String() string {
 func (*Operator) ProtoMessage() {}
 
 func (x *Operator) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[15]
+	mi := &file_onus_v1_record_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1703,7 +3013,7 @@ func (x *Operator) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operator.ProtoReflect.Descriptor instead.
 func (*Operator) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{15}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Operator) GetId() string {
@@ -1741,9 +3051,7 @@ func (x *Operator) GetContact() string {
 	return ""
 }
 
-// AgentClass is what an agent is; policy attaches to it. A later registration
-// with the same id replaces the description from its index on; the operator
-// must stay the same.
+// AgentClass is what an agent is; policy attaches to it.
 type AgentClass struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A SPIFFE ID.
@@ -1753,15 +3061,30 @@ type AgentClass struct {
 	// One sentence.
 	Purpose string `protobuf:"bytes,4,opt,name=purpose,proto3" json:"purpose,omitempty"`
 	Model   string `protobuf:"bytes,5,opt,name=model,proto3" json:"model,omitempty"`
-	// What the agent is there to do: at most 64.
-	Catalogue     []*ScopeElement `protobuf:"bytes,6,rep,name=catalogue,proto3" json:"catalogue,omitempty"`
+	// What the agent is there to do: at most 64. Of a tool-like agent with an
+	// OAuth client this is also what a user's token for that client asks for.
+	Catalogue []*ScopeElement `protobuf:"bytes,6,rep,name=catalogue,proto3" json:"catalogue,omitempty"`
+	// The post that owns the agent.
+	Owner string `protobuf:"bytes,7,opt,name=owner,proto3" json:"owner,omitempty"`
+	// The owner's word for its risk, such as "high".
+	RiskClass string `protobuf:"bytes,8,opt,name=risk_class,json=riskClass,proto3" json:"risk_class,omitempty"`
+	// The most that any authority of the agent can reach, without totals: at
+	// most 64; none means no ceiling.
+	Ceiling []*GrantElement `protobuf:"bytes,9,rep,name=ceiling,proto3" json:"ceiling,omitempty"`
+	// The OAuth clients that the agent is: at most 16.
+	OauthClients []*OAuthClient `protobuf:"bytes,10,rep,name=oauth_clients,json=oauthClients,proto3" json:"oauth_clients,omitempty"`
+	// It is not under grants yet: its actions without a grant are no violation.
+	Observed bool `protobuf:"varint,11,opt,name=observed,proto3" json:"observed,omitempty"`
+	// The workloads that may enrol keys for it, besides the SVIDs with its own
+	// id: at most 16.
+	Workloads     []*Workload `protobuf:"bytes,12,rep,name=workloads,proto3" json:"workloads,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AgentClass) Reset() {
 	*x = AgentClass{}
-	mi := &file_onus_v1_record_proto_msgTypes[16]
+	mi := &file_onus_v1_record_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1773,7 +3096,7 @@ func (x *AgentClass) String() string {
 func (*AgentClass) ProtoMessage() {}
 
 func (x *AgentClass) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[16]
+	mi := &file_onus_v1_record_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1786,7 +3109,7 @@ func (x *AgentClass) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentClass.ProtoReflect.Descriptor instead.
 func (*AgentClass) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{16}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *AgentClass) GetId() string {
@@ -1831,26 +3154,498 @@ func (x *AgentClass) GetCatalogue() []*ScopeElement {
 	return nil
 }
 
-// KeyBinding binds a key to an agent class, to one instance of it, or to an
-// operator. A key is bound once.
+func (x *AgentClass) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *AgentClass) GetRiskClass() string {
+	if x != nil {
+		return x.RiskClass
+	}
+	return ""
+}
+
+func (x *AgentClass) GetCeiling() []*GrantElement {
+	if x != nil {
+		return x.Ceiling
+	}
+	return nil
+}
+
+func (x *AgentClass) GetOauthClients() []*OAuthClient {
+	if x != nil {
+		return x.OauthClients
+	}
+	return nil
+}
+
+func (x *AgentClass) GetObserved() bool {
+	if x != nil {
+		return x.Observed
+	}
+	return false
+}
+
+func (x *AgentClass) GetWorkloads() []*Workload {
+	if x != nil {
+		return x.Workloads
+	}
+	return nil
+}
+
+// OAuthClient names a client of a registered issuer.
+type OAuthClient struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Issuer        string                 `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OAuthClient) Reset() {
+	*x = OAuthClient{}
+	mi := &file_onus_v1_record_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OAuthClient) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OAuthClient) ProtoMessage() {}
+
+func (x *OAuthClient) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_record_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OAuthClient.ProtoReflect.Descriptor instead.
+func (*OAuthClient) Descriptor() ([]byte, []int) {
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *OAuthClient) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+func (x *OAuthClient) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// Workload names a workload by the issuer and the subject of its tokens, such
+// as system:serviceaccount:shop:planner.
+type Workload struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Issuer        string                 `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	Subject       string                 `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Workload) Reset() {
+	*x = Workload{}
+	mi := &file_onus_v1_record_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Workload) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Workload) ProtoMessage() {}
+
+func (x *Workload) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_record_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Workload.ProtoReflect.Descriptor instead.
+func (*Workload) Descriptor() ([]byte, []int) {
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *Workload) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+func (x *Workload) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+// Service is a target of agents' actions that says what it saw.
+type Service struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A SPIFFE ID.
+	Id          string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Operator    string `protobuf:"bytes,2,opt,name=operator,proto3" json:"operator,omitempty"`
+	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// What it serves, as prefixes of locations: at most 16.
+	Locations []string `protobuf:"bytes,4,rep,name=locations,proto3" json:"locations,omitempty"`
+	// It counter-records each request: a missing counter-record says something.
+	Records bool `protobuf:"varint,5,opt,name=records,proto3" json:"records,omitempty"`
+	// As for an agent class.
+	Workloads     []*Workload `protobuf:"bytes,6,rep,name=workloads,proto3" json:"workloads,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Service) Reset() {
+	*x = Service{}
+	mi := &file_onus_v1_record_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Service) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Service) ProtoMessage() {}
+
+func (x *Service) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_record_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Service.ProtoReflect.Descriptor instead.
+func (*Service) Descriptor() ([]byte, []int) {
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *Service) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Service) GetOperator() string {
+	if x != nil {
+		return x.Operator
+	}
+	return ""
+}
+
+func (x *Service) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *Service) GetLocations() []string {
+	if x != nil {
+		return x.Locations
+	}
+	return nil
+}
+
+func (x *Service) GetRecords() bool {
+	if x != nil {
+		return x.Records
+	}
+	return false
+}
+
+func (x *Service) GetWorkloads() []*Workload {
+	if x != nil {
+		return x.Workloads
+	}
+	return nil
+}
+
+// UserClient is an application in which users work, such as a chat window. It
+// signs what they ask for.
+type UserClient struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 64 of a-z 0-9 . _ - /
+	Id          string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Operator    string `protobuf:"bytes,2,opt,name=operator,proto3" json:"operator,omitempty"`
+	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// The OAuth client that it is.
+	OauthClient   *OAuthClient `protobuf:"bytes,4,opt,name=oauth_client,json=oauthClient,proto3" json:"oauth_client,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserClient) Reset() {
+	*x = UserClient{}
+	mi := &file_onus_v1_record_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserClient) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserClient) ProtoMessage() {}
+
+func (x *UserClient) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_record_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserClient.ProtoReflect.Descriptor instead.
+func (*UserClient) Descriptor() ([]byte, []int) {
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *UserClient) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *UserClient) GetOperator() string {
+	if x != nil {
+		return x.Operator
+	}
+	return ""
+}
+
+func (x *UserClient) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *UserClient) GetOauthClient() *OAuthClient {
+	if x != nil {
+		return x.OauthClient
+	}
+	return nil
+}
+
+// Reviewer is a person who may answer proposals.
+type Reviewer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 64 of a-z 0-9 . _ -
+	Name     string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Operator string `protobuf:"bytes,2,opt,name=operator,proto3" json:"operator,omitempty"`
+	// The person's post.
+	Post          string `protobuf:"bytes,3,opt,name=post,proto3" json:"post,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reviewer) Reset() {
+	*x = Reviewer{}
+	mi := &file_onus_v1_record_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reviewer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reviewer) ProtoMessage() {}
+
+func (x *Reviewer) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_record_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reviewer.ProtoReflect.Descriptor instead.
+func (*Reviewer) Descriptor() ([]byte, []int) {
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *Reviewer) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Reviewer) GetOperator() string {
+	if x != nil {
+		return x.Operator
+	}
+	return ""
+}
+
+func (x *Reviewer) GetPost() string {
+	if x != nil {
+		return x.Post
+	}
+	return ""
+}
+
+// Issuer is an OpenID provider, or whoever else issues tokens, whose word the
+// log takes. Its key sets are entries of their own.
+type Issuer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// iss, byte for byte.
+	Url string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
+	// Where its key set is; empty: found by OpenID Connect discovery.
+	JwksUri string `protobuf:"bytes,2,opt,name=jwks_uri,json=jwksUri,proto3" json:"jwks_uri,omitempty"`
+	// Whose tokens it issues: users', workloads', or both; neither, and its word
+	// is not taken any more.
+	Users         bool `protobuf:"varint,3,opt,name=users,proto3" json:"users,omitempty"`
+	Workloads     bool `protobuf:"varint,4,opt,name=workloads,proto3" json:"workloads,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Issuer) Reset() {
+	*x = Issuer{}
+	mi := &file_onus_v1_record_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Issuer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Issuer) ProtoMessage() {}
+
+func (x *Issuer) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_record_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Issuer.ProtoReflect.Descriptor instead.
+func (*Issuer) Descriptor() ([]byte, []int) {
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *Issuer) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *Issuer) GetJwksUri() string {
+	if x != nil {
+		return x.JwksUri
+	}
+	return ""
+}
+
+func (x *Issuer) GetUsers() bool {
+	if x != nil {
+		return x.Users
+	}
+	return false
+}
+
+func (x *Issuer) GetWorkloads() bool {
+	if x != nil {
+		return x.Workloads
+	}
+	return false
+}
+
+// KeyBinding binds a key to one party: an agent class (or one instance of it),
+// an operator, a service, a user client, a reviewer or a user. A key is bound
+// once, and for good: it may sign until it ends.
 type KeyBinding struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// DER SubjectPublicKeyInfo: Ed25519, ECDSA P-256 or P-384, or RSA from
 	// 2,048 to 4,096 bits.
 	PublicKey []byte `protobuf:"bytes,1,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
-	// The agent class, or empty for an operator's key.
-	Agent string `protobuf:"bytes,2,opt,name=agent,proto3" json:"agent,omitempty"`
-	// The one instance that may use it, or empty: any instance of the class.
+	// The agent class, and the one instance that may use it; empty: any
+	// instance of the class. With the class's operator.
+	Agent    string `protobuf:"bytes,2,opt,name=agent,proto3" json:"agent,omitempty"`
 	Instance string `protobuf:"bytes,3,opt,name=instance,proto3" json:"instance,omitempty"`
-	// The operator: the class's own, or the key's holder.
-	Operator      string `protobuf:"bytes,4,opt,name=operator,proto3" json:"operator,omitempty"`
+	// Alone: an operator's key.
+	Operator string `protobuf:"bytes,4,opt,name=operator,proto3" json:"operator,omitempty"`
+	Service  string `protobuf:"bytes,5,opt,name=service,proto3" json:"service,omitempty"`
+	Client   string `protobuf:"bytes,6,opt,name=client,proto3" json:"client,omitempty"`
+	Reviewer string `protobuf:"bytes,7,opt,name=reviewer,proto3" json:"reviewer,omitempty"`
+	// A pseudonym: the key of a user's device.
+	User string `protobuf:"bytes,8,opt,name=user,proto3" json:"user,omitempty"`
+	// By log time, exclusive: until when the key may sign. Empty: until it is
+	// replaced or revoked. The key of a certificate ends with it at the latest.
+	NotAfter *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=not_after,json=notAfter,proto3" json:"not_after,omitempty"`
+	// Id of a key of the same party that ends with this one, by log time at
+	// replaced_until, exclusive; empty: at once.
+	Replaces      string                 `protobuf:"bytes,10,opt,name=replaces,proto3" json:"replaces,omitempty"`
+	ReplacedUntil *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=replaced_until,json=replacedUntil,proto3" json:"replaced_until,omitempty"`
+	// What shows that the party may have the key. Needed when the key itself
+	// signs the record, except by a user: there the user's token beside the
+	// record is bound to the key.
+	//
+	// Types that are valid to be assigned to Credential:
+	//
+	//	*KeyBinding_Svid
+	//	*KeyBinding_WorkloadToken
+	Credential isKeyBinding_Credential `protobuf_oneof:"credential"`
+	// When another key of the party signs the record: this key's signature over
+	// the binding statement (verifier/record) for the signing key.
+	Possession    []byte `protobuf:"bytes,14,opt,name=possession,proto3" json:"possession,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *KeyBinding) Reset() {
 	*x = KeyBinding{}
-	mi := &file_onus_v1_record_proto_msgTypes[17]
+	mi := &file_onus_v1_record_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1862,7 +3657,7 @@ func (x *KeyBinding) String() string {
 func (*KeyBinding) ProtoMessage() {}
 
 func (x *KeyBinding) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[17]
+	mi := &file_onus_v1_record_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1875,7 +3670,7 @@ func (x *KeyBinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyBinding.ProtoReflect.Descriptor instead.
 func (*KeyBinding) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{17}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *KeyBinding) GetPublicKey() []byte {
@@ -1906,13 +3701,170 @@ func (x *KeyBinding) GetOperator() string {
 	return ""
 }
 
-// Revocation ends what a registration bound, from its own index on: index
-// decides, not time. What was logged before stays valid. Records of the revoked
-// party are still admitted, and flagged. Nothing un-revokes: a new key, a new
-// instance or a new agent class takes over.
+func (x *KeyBinding) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+func (x *KeyBinding) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *KeyBinding) GetReviewer() string {
+	if x != nil {
+		return x.Reviewer
+	}
+	return ""
+}
+
+func (x *KeyBinding) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *KeyBinding) GetNotAfter() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NotAfter
+	}
+	return nil
+}
+
+func (x *KeyBinding) GetReplaces() string {
+	if x != nil {
+		return x.Replaces
+	}
+	return ""
+}
+
+func (x *KeyBinding) GetReplacedUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReplacedUntil
+	}
+	return nil
+}
+
+func (x *KeyBinding) GetCredential() isKeyBinding_Credential {
+	if x != nil {
+		return x.Credential
+	}
+	return nil
+}
+
+func (x *KeyBinding) GetSvid() *X509SVID {
+	if x != nil {
+		if x, ok := x.Credential.(*KeyBinding_Svid); ok {
+			return x.Svid
+		}
+	}
+	return nil
+}
+
+func (x *KeyBinding) GetWorkloadToken() string {
+	if x != nil {
+		if x, ok := x.Credential.(*KeyBinding_WorkloadToken); ok {
+			return x.WorkloadToken
+		}
+	}
+	return ""
+}
+
+func (x *KeyBinding) GetPossession() []byte {
+	if x != nil {
+		return x.Possession
+	}
+	return nil
+}
+
+type isKeyBinding_Credential interface {
+	isKeyBinding_Credential()
+}
+
+type KeyBinding_Svid struct {
+	Svid *X509SVID `protobuf:"bytes,12,opt,name=svid,proto3,oneof"`
+}
+
+type KeyBinding_WorkloadToken struct {
+	// A JWT-SVID, or an OIDC workload token of a registered issuer, for the
+	// audience <origin>/enrol/<key id>.
+	WorkloadToken string `protobuf:"bytes,13,opt,name=workload_token,json=workloadToken,proto3,oneof"`
+}
+
+func (*KeyBinding_Svid) isKeyBinding_Credential() {}
+
+func (*KeyBinding_WorkloadToken) isKeyBinding_Credential() {}
+
+// X509SVID is a workload's certificate.
+type X509SVID struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// DER, the leaf first, without the root: at most 8.
+	Chain [][]byte `protobuf:"bytes,1,rep,name=chain,proto3" json:"chain,omitempty"`
+	// The leaf's signature over the binding statement for the leaf's key; empty
+	// when the leaf's key is the key that is bound.
+	Possession    []byte `protobuf:"bytes,2,opt,name=possession,proto3" json:"possession,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *X509SVID) Reset() {
+	*x = X509SVID{}
+	mi := &file_onus_v1_record_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *X509SVID) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*X509SVID) ProtoMessage() {}
+
+func (x *X509SVID) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_record_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use X509SVID.ProtoReflect.Descriptor instead.
+func (*X509SVID) Descriptor() ([]byte, []int) {
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *X509SVID) GetChain() [][]byte {
+	if x != nil {
+		return x.Chain
+	}
+	return nil
+}
+
+func (x *X509SVID) GetPossession() []byte {
+	if x != nil {
+		return x.Possession
+	}
+	return nil
+}
+
+// Revocation ends what a registration bound or a grant gave, from its own
+// index on: index decides, not time. What was logged before stays valid.
+// Records of the revoked party are still admitted, and flagged, unless the
+// log's policy has them rejected. Nothing un-revokes: a new key, a new
+// instance, a new agent class or a new grant takes over.
 //
-// An administrator may revoke anything, an operator what is its own, and a key
-// itself.
+// An administrator may revoke anything; an operator what is its own, but not
+// itself; a key itself; the issuer of a grant, or of one above it, the grant;
+// a user their sessions.
 type Revocation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Target:
@@ -1921,6 +3873,8 @@ type Revocation struct {
 	//	*Revocation_Instance
 	//	*Revocation_Agent
 	//	*Revocation_Operator
+	//	*Revocation_Grant
+	//	*Revocation_Session
 	Target isRevocation_Target `protobuf_oneof:"target"`
 	// Since when the target is suspected, by log time: records from then on are
 	// flagged as such. Empty: no suspicion about the time before.
@@ -1932,7 +3886,7 @@ type Revocation struct {
 
 func (x *Revocation) Reset() {
 	*x = Revocation{}
-	mi := &file_onus_v1_record_proto_msgTypes[18]
+	mi := &file_onus_v1_record_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1944,7 +3898,7 @@ func (x *Revocation) String() string {
 func (*Revocation) ProtoMessage() {}
 
 func (x *Revocation) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[18]
+	mi := &file_onus_v1_record_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1957,7 +3911,7 @@ func (x *Revocation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revocation.ProtoReflect.Descriptor instead.
 func (*Revocation) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{18}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Revocation) GetTarget() isRevocation_Target {
@@ -2003,6 +3957,24 @@ func (x *Revocation) GetOperator() string {
 	return ""
 }
 
+func (x *Revocation) GetGrant() string {
+	if x != nil {
+		if x, ok := x.Target.(*Revocation_Grant); ok {
+			return x.Grant
+		}
+	}
+	return ""
+}
+
+func (x *Revocation) GetSession() string {
+	if x != nil {
+		if x, ok := x.Target.(*Revocation_Session); ok {
+			return x.Session
+		}
+	}
+	return ""
+}
+
 func (x *Revocation) GetSuspectedSince() *timestamppb.Timestamp {
 	if x != nil {
 		return x.SuspectedSince
@@ -2041,6 +4013,16 @@ type Revocation_Operator struct {
 	Operator string `protobuf:"bytes,4,opt,name=operator,proto3,oneof"`
 }
 
+type Revocation_Grant struct {
+	// Id of a grant's record.
+	Grant string `protobuf:"bytes,5,opt,name=grant,proto3,oneof"`
+}
+
+type Revocation_Session struct {
+	// A user's session: its pseudonym.
+	Session string `protobuf:"bytes,6,opt,name=session,proto3,oneof"`
+}
+
 func (*Revocation_Key) isRevocation_Target() {}
 
 func (*Revocation_Instance) isRevocation_Target() {}
@@ -2048,6 +4030,10 @@ func (*Revocation_Instance) isRevocation_Target() {}
 func (*Revocation_Agent) isRevocation_Target() {}
 
 func (*Revocation_Operator) isRevocation_Target() {}
+
+func (*Revocation_Grant) isRevocation_Target() {}
+
+func (*Revocation_Session) isRevocation_Target() {}
 
 // InstanceName names one process of an agent class.
 type InstanceName struct {
@@ -2060,7 +4046,7 @@ type InstanceName struct {
 
 func (x *InstanceName) Reset() {
 	*x = InstanceName{}
-	mi := &file_onus_v1_record_proto_msgTypes[19]
+	mi := &file_onus_v1_record_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2072,7 +4058,7 @@ func (x *InstanceName) String() string {
 func (*InstanceName) ProtoMessage() {}
 
 func (x *InstanceName) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[19]
+	mi := &file_onus_v1_record_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2085,7 +4071,7 @@ func (x *InstanceName) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstanceName.ProtoReflect.Descriptor instead.
 func (*InstanceName) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{19}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *InstanceName) GetAgent() string {
@@ -2103,7 +4089,7 @@ func (x *InstanceName) GetInstance() string {
 }
 
 // Trigger starts work without a user: a schedule, an alarm. Signed by an
-// operator or an administrator, never by the agent that acts on it.
+// operator, an administrator or a service, never by the agent that acts on it.
 type Trigger struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A stable name: "nightly-reconciliation".
@@ -2115,7 +4101,7 @@ type Trigger struct {
 
 func (x *Trigger) Reset() {
 	*x = Trigger{}
-	mi := &file_onus_v1_record_proto_msgTypes[20]
+	mi := &file_onus_v1_record_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2127,7 +4113,7 @@ func (x *Trigger) String() string {
 func (*Trigger) ProtoMessage() {}
 
 func (x *Trigger) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[20]
+	mi := &file_onus_v1_record_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2140,7 +4126,7 @@ func (x *Trigger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Trigger.ProtoReflect.Descriptor instead.
 func (*Trigger) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{20}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Trigger) GetName() string {
@@ -2170,7 +4156,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_onus_v1_record_proto_msgTypes[21]
+	mi := &file_onus_v1_record_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2182,7 +4168,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[21]
+	mi := &file_onus_v1_record_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2195,7 +4181,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{21}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Loss) GetFirstSequence() int64 {
@@ -2227,13 +4213,16 @@ type Genesis struct {
 	// Who may sign registrations: 1 to 16. The first signs the genesis.
 	Administrators []*Administrator `protobuf:"bytes,2,rep,name=administrators,proto3" json:"administrators,omitempty"`
 	Policy         *Policy          `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The key with which the host signs what it says itself: DER
+	// SubjectPublicKeyInfo, Ed25519. Without it the host fetches no key sets.
+	HostKey       []byte `protobuf:"bytes,5,opt,name=host_key,json=hostKey,proto3" json:"host_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Genesis) Reset() {
 	*x = Genesis{}
-	mi := &file_onus_v1_record_proto_msgTypes[22]
+	mi := &file_onus_v1_record_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2245,7 +4234,7 @@ func (x *Genesis) String() string {
 func (*Genesis) ProtoMessage() {}
 
 func (x *Genesis) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[22]
+	mi := &file_onus_v1_record_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2258,7 +4247,7 @@ func (x *Genesis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Genesis.ProtoReflect.Descriptor instead.
 func (*Genesis) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{22}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Genesis) GetLogKey() string {
@@ -2282,6 +4271,13 @@ func (x *Genesis) GetPolicy() *Policy {
 	return nil
 }
 
+func (x *Genesis) GetHostKey() []byte {
+	if x != nil {
+		return x.HostKey
+	}
+	return nil
+}
+
 // Administrator is a person or system that may sign registrations.
 type Administrator struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2295,7 +4291,7 @@ type Administrator struct {
 
 func (x *Administrator) Reset() {
 	*x = Administrator{}
-	mi := &file_onus_v1_record_proto_msgTypes[23]
+	mi := &file_onus_v1_record_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2307,7 +4303,7 @@ func (x *Administrator) String() string {
 func (*Administrator) ProtoMessage() {}
 
 func (x *Administrator) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[23]
+	mi := &file_onus_v1_record_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2320,7 +4316,7 @@ func (x *Administrator) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Administrator.ProtoReflect.Descriptor instead.
 func (*Administrator) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{23}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Administrator) GetName() string {
@@ -2348,14 +4344,22 @@ type Policy struct {
 	OutcomeWindow *durationpb.Duration `protobuf:"bytes,3,opt,name=outcome_window,json=outcomeWindow,proto3" json:"outcome_window,omitempty"`
 	// Fields in which plain text is allowed: paths such as
 	// "stages.intent.text", or "*".
-	PlainText     []string `protobuf:"bytes,4,rep,name=plain_text,json=plainText,proto3" json:"plain_text,omitempty"`
+	PlainText []string `protobuf:"bytes,4,rep,name=plain_text,json=plainText,proto3" json:"plain_text,omitempty"`
+	// What becomes of records of a revoked party.
+	Revoked RevokedRecords `protobuf:"varint,5,opt,name=revoked,proto3,enum=onus.v1.RevokedRecords" json:"revoked,omitempty"`
+	// Reads by auditors, compliance and administrators are logged.
+	RecordReads bool `protobuf:"varint,6,opt,name=record_reads,json=recordReads,proto3" json:"record_reads,omitempty"`
+	// What needs a person's approval, whatever the grant: at most 16.
+	Approvals []*ApprovalRule `protobuf:"bytes,7,rep,name=approvals,proto3" json:"approvals,omitempty"`
+	// No agent is under grants yet.
+	Observed      bool `protobuf:"varint,8,opt,name=observed,proto3" json:"observed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_onus_v1_record_proto_msgTypes[24]
+	mi := &file_onus_v1_record_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2367,7 +4371,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[24]
+	mi := &file_onus_v1_record_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2380,7 +4384,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{24}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Policy) GetClockSkew() *durationpb.Duration {
@@ -2411,6 +4415,34 @@ func (x *Policy) GetPlainText() []string {
 	return nil
 }
 
+func (x *Policy) GetRevoked() RevokedRecords {
+	if x != nil {
+		return x.Revoked
+	}
+	return RevokedRecords_REVOKED_RECORDS_UNSPECIFIED
+}
+
+func (x *Policy) GetRecordReads() bool {
+	if x != nil {
+		return x.RecordReads
+	}
+	return false
+}
+
+func (x *Policy) GetApprovals() []*ApprovalRule {
+	if x != nil {
+		return x.Approvals
+	}
+	return nil
+}
+
+func (x *Policy) GetObserved() bool {
+	if x != nil {
+		return x.Observed
+	}
+	return false
+}
+
 var File_onus_v1_record_proto protoreflect.FileDescriptor
 
 const file_onus_v1_record_proto_rawDesc = "" +
@@ -2424,7 +4456,8 @@ const file_onus_v1_record_proto_rawDesc = "" +
 	"signatures\"3\n" +
 	"\tSignature\x12\x10\n" +
 	"\x03sig\x18\x01 \x01(\fR\x03sig\x12\x14\n" +
-	"\x05keyid\x18\x02 \x01(\tR\x05keyid\"\xff\x06\n" +
+	"\x05keyid\x18\x02 \x01(\tR\x05keyid\"\xa5\n" +
+	"\n" +
 	"\x06Record\x12\x16\n" +
 	"\x06origin\x18\x01 \x01(\tR\x06origin\x12\x14\n" +
 	"\x05nonce\x18\x02 \x01(\fR\x05nonce\x12'\n" +
@@ -2443,29 +4476,63 @@ const file_onus_v1_record_proto_rawDesc = "" +
 	"\x05grant\x18\x0e \x01(\tR\x05grant\x12$\n" +
 	"\x05basis\x18\x0f \x01(\x0e2\x0e.onus.v1.BasisR\x05basis\x12$\n" +
 	"\x05trace\x18\x10 \x01(\v2\x0e.onus.v1.TraceR\x05trace\x12\x1a\n" +
-	"\bsubjects\x18\x11 \x03(\tR\bsubjects\x121\n" +
+	"\bsubjects\x18\x11 \x03(\tR\bsubjects\x12(\n" +
+	"\x05token\x18\x12 \x01(\v2\x12.onus.v1.UserTokenR\x05token\x121\n" +
 	"\x06stages\x18( \x01(\v2\x17.onus.v1.DecisionRecordH\x00R\x06stages\x12,\n" +
 	"\aoutcome\x18) \x01(\v2\x10.onus.v1.OutcomeH\x00R\aoutcome\x12;\n" +
 	"\fregistration\x18* \x01(\v2\x15.onus.v1.RegistrationH\x00R\fregistration\x12,\n" +
 	"\atrigger\x18+ \x01(\v2\x10.onus.v1.TriggerH\x00R\atrigger\x12#\n" +
 	"\x04loss\x18, \x01(\v2\r.onus.v1.LossH\x00R\x04loss\x12,\n" +
-	"\agenesis\x18- \x01(\v2\x10.onus.v1.GenesisH\x00R\agenesis\x125\n" +
+	"\agenesis\x18- \x01(\v2\x10.onus.v1.GenesisH\x00R\agenesis\x120\n" +
+	"\n" +
+	"delegation\x18. \x01(\v2\x0e.onus.v1.GrantH\x00R\n" +
+	"delegation\x12/\n" +
+	"\bapproval\x18/ \x01(\v2\x11.onus.v1.ApprovalH\x00R\bapproval\x12)\n" +
+	"\x06denial\x180 \x01(\v2\x0f.onus.v1.DenialH\x00R\x06denial\x122\n" +
+	"\trejection\x181 \x01(\v2\x12.onus.v1.RejectionH\x00R\trejection\x125\n" +
 	"\n" +
 	"revocation\x182 \x01(\v2\x13.onus.v1.RevocationH\x00R\n" +
-	"revocationB\x06\n" +
-	"\x04bodyJ\x04\b.\x102J\x04\b3\x10:\"\x99\x01\n" +
+	"revocation\x122\n" +
+	"\acounter\x183 \x01(\v2\x16.onus.v1.CounterRecordH\x00R\acounter\x12*\n" +
+	"\akey_set\x184 \x01(\v2\x0f.onus.v1.KeySetH\x00R\x06keySet\x129\n" +
+	"\ftrust_bundle\x185 \x01(\v2\x14.onus.v1.TrustBundleH\x00R\vtrustBundle\x12#\n" +
+	"\x04read\x186 \x01(\v2\r.onus.v1.ReadH\x00R\x04readB\x06\n" +
+	"\x04bodyJ\x04\b7\x10=\"\x89\x02\n" +
 	"\x06Author\x12\x14\n" +
 	"\x05agent\x18\x01 \x01(\tR\x05agent\x12\x1a\n" +
 	"\binstance\x18\x02 \x01(\tR\binstance\x12\x1a\n" +
 	"\boperator\x18\x03 \x01(\tR\boperator\x12$\n" +
-	"\radministrator\x18\x04 \x01(\tR\radministrator\x12\x15\n" +
-	"\x06key_id\x18\x0f \x01(\tR\x05keyIdJ\x04\b\x05\x10\t\"\xbb\x01\n" +
+	"\radministrator\x18\x04 \x01(\tR\radministrator\x12\x18\n" +
+	"\aservice\x18\x05 \x01(\tR\aservice\x12\x16\n" +
+	"\x06client\x18\x06 \x01(\tR\x06client\x12\x12\n" +
+	"\x04user\x18\a \x01(\tR\x04user\x12\x1a\n" +
+	"\breviewer\x18\b \x01(\tR\breviewer\x12\x12\n" +
+	"\x04host\x18\t \x01(\bR\x04host\x12\x15\n" +
+	"\x06key_id\x18\x0f \x01(\tR\x05keyId\"\xbb\x01\n" +
 	"\x05Trace\x12 \n" +
 	"\vtraceparent\x18\x01 \x01(\tR\vtraceparent\x12$\n" +
 	"\x0ea2a_context_id\x18\x02 \x01(\tR\fa2aContextId\x12\x1e\n" +
 	"\va2a_task_id\x18\x03 \x01(\tR\ta2aTaskId\x12$\n" +
 	"\x0emcp_session_id\x18\x04 \x01(\tR\fmcpSessionId\x12$\n" +
-	"\x0emcp_request_id\x18\x05 \x01(\tR\fmcpRequestId\"H\n" +
+	"\x0emcp_request_id\x18\x05 \x01(\tR\fmcpRequestId\"\x93\x03\n" +
+	"\tUserToken\x12\x16\n" +
+	"\x06digest\x18\x01 \x01(\tR\x06digest\x12\x16\n" +
+	"\x06issuer\x18\x02 \x01(\tR\x06issuer\x12\x1a\n" +
+	"\baudience\x18\x03 \x03(\tR\baudience\x12\x16\n" +
+	"\x06client\x18\x04 \x01(\tR\x06client\x12\x0e\n" +
+	"\x02id\x18\x05 \x01(\tR\x02id\x122\n" +
+	"\x06issued\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x06issued\x124\n" +
+	"\aexpires\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\x12@\n" +
+	"\rauthenticated\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\rauthenticated\x12\x10\n" +
+	"\x03acr\x18\t \x01(\tR\x03acr\x12\x10\n" +
+	"\x03amr\x18\n" +
+	" \x03(\tR\x03amr\x12\x1a\n" +
+	"\bconfirms\x18\v \x01(\tR\bconfirms\x12&\n" +
+	"\x06actors\x18\f \x03(\v2\x0e.onus.v1.ActorR\x06actors\"Q\n" +
+	"\x05Actor\x12\x18\n" +
+	"\asubject\x18\x01 \x01(\tR\asubject\x12\x16\n" +
+	"\x06issuer\x18\x02 \x01(\tR\x06issuer\x12\x16\n" +
+	"\x06client\x18\x03 \x01(\tR\x06client\"H\n" +
 	"\x04Text\x12 \n" +
 	"\n" +
 	"commitment\x18\x01 \x01(\fH\x00R\n" +
@@ -2495,7 +4562,7 @@ const file_onus_v1_record_proto_rawDesc = "" +
 	"\x0eInterpretation\x12!\n" +
 	"\x04text\x18\x01 \x01(\v2\r.onus.v1.TextR\x04text\x12\x14\n" +
 	"\x05model\x18\x02 \x01(\tR\x05model\x12#\n" +
-	"\rmodel_version\x18\x03 \x01(\tR\fmodelVersion\"\xe2\x01\n" +
+	"\rmodel_version\x18\x03 \x01(\tR\fmodelVersion\"\x8f\x02\n" +
 	"\bDecision\x12!\n" +
 	"\x04text\x18\x01 \x01(\v2\r.onus.v1.TextR\x04text\x12-\n" +
 	"\x06chosen\x18\x02 \x03(\v2\x15.onus.v1.ScopeElementR\x06chosen\x121\n" +
@@ -2503,7 +4570,8 @@ const file_onus_v1_record_proto_rawDesc = "" +
 	"\trationale\x18\x04 \x01(\v2\r.onus.v1.TextR\trationale\x12\x1e\n" +
 	"\n" +
 	"confidence\x18\x05 \x01(\tR\n" +
-	"confidenceJ\x04\b\x06\x10\a\"\xc6\x02\n" +
+	"confidence\x121\n" +
+	"\bproposal\x18\x06 \x01(\v2\x15.onus.v1.ScopeElementR\bproposal\"\xc6\x02\n" +
 	"\x06Action\x12/\n" +
 	"\aelement\x18\x01 \x01(\v2\x15.onus.v1.ScopeElementR\aelement\x12+\n" +
 	"\targuments\x18\x02 \x01(\v2\r.onus.v1.TextR\targuments\x12%\n" +
@@ -2521,18 +4589,83 @@ const file_onus_v1_record_proto_rawDesc = "" +
 	"\x06status\x18\x01 \x01(\x0e2\x16.onus.v1.OutcomeStatusR\x06status\x12%\n" +
 	"\x06result\x18\x02 \x01(\v2\r.onus.v1.TextR\x06result\x12@\n" +
 	"\x0ftarget_decision\x18\x03 \x01(\x0e2\x17.onus.v1.TargetDecisionR\x0etargetDecision\x12.\n" +
-	"\x13external_request_id\x18\x04 \x01(\tR\x11externalRequestId\"\xa6\x01\n" +
+	"\x13external_request_id\x18\x04 \x01(\tR\x11externalRequestId\"\xfe\x02\n" +
+	"\x05Grant\x12\x14\n" +
+	"\x05agent\x18\x01 \x01(\tR\x05agent\x12\x1a\n" +
+	"\binstance\x18\x02 \x01(\tR\binstance\x12+\n" +
+	"\x05scope\x18\x03 \x03(\v2\x15.onus.v1.GrantElementR\x05scope\x129\n" +
+	"\n" +
+	"not_before\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tnotBefore\x124\n" +
+	"\aexpires\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\x12\x1b\n" +
+	"\tmax_depth\x18\x06 \x01(\x05R\bmaxDepth\x123\n" +
+	"\tapprovals\x18\a \x03(\v2\x15.onus.v1.ApprovalRuleR\tapprovals\x12*\n" +
+	"\x11ends_with_session\x18\b \x01(\bR\x0fendsWithSession\x12'\n" +
+	"\apurpose\x18\t \x01(\v2\r.onus.v1.TextR\apurpose\"\x8b\x01\n" +
+	"\fGrantElement\x12/\n" +
+	"\aelement\x18\x01 \x01(\v2\x15.onus.v1.ScopeElementR\aelement\x12\x19\n" +
+	"\bmax_item\x18\x02 \x01(\tR\amaxItem\x12\x1b\n" +
+	"\tmax_total\x18\x03 \x01(\tR\bmaxTotal\x12\x12\n" +
+	"\x04unit\x18\x04 \x01(\tR\x04unit\"\x94\x01\n" +
+	"\fApprovalRule\x12\x14\n" +
+	"\x05above\x18\x01 \x01(\tR\x05above\x12\x12\n" +
+	"\x04unit\x18\x02 \x01(\tR\x04unit\x12\x1e\n" +
+	"\n" +
+	"operations\x18\x03 \x03(\tR\n" +
+	"operations\x12\x1c\n" +
+	"\tapprovers\x18\x04 \x03(\tR\tapprovers\x12\x1c\n" +
+	"\tassurance\x18\x05 \x01(\x05R\tassurance\"\x83\x01\n" +
+	"\bApproval\x12\x1a\n" +
+	"\bproposal\x18\x01 \x01(\tR\bproposal\x124\n" +
+	"\aexpires\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\x12%\n" +
+	"\x06reason\x18\x03 \x01(\v2\r.onus.v1.TextR\x06reason\"K\n" +
+	"\x06Denial\x12\x1a\n" +
+	"\bproposal\x18\x01 \x01(\tR\bproposal\x12%\n" +
+	"\x06reason\x18\x02 \x01(\v2\r.onus.v1.TextR\x06reason\"l\n" +
+	"\tRejection\x12\x16\n" +
+	"\x06record\x18\x01 \x01(\tR\x06record\x12'\n" +
+	"\x06author\x18\x02 \x01(\v2\x0f.onus.v1.AuthorR\x06author\x12\x1e\n" +
+	"\n" +
+	"revocation\x18\x03 \x01(\x03R\n" +
+	"revocation\"\xf6\x02\n" +
+	"\rCounterRecord\x12\x16\n" +
+	"\x06caller\x18\x01 \x01(\tR\x06caller\x12'\n" +
+	"\x0fcaller_instance\x18\x02 \x01(\tR\x0ecallerInstance\x12\x1d\n" +
+	"\n" +
+	"caller_key\x18\x03 \x01(\tR\tcallerKey\x12\x14\n" +
+	"\x05grant\x18\x04 \x01(\tR\x05grant\x12/\n" +
+	"\aelement\x18\x05 \x01(\v2\x15.onus.v1.ScopeElementR\aelement\x12)\n" +
+	"\x05token\x18\x06 \x01(\v2\x13.onus.v1.TokenFactsR\x05token\x12.\n" +
+	"\x13external_request_id\x18\a \x01(\tR\x11externalRequestId\x123\n" +
+	"\bdecision\x18\b \x01(\x0e2\x17.onus.v1.TargetDecisionR\bdecision\x12.\n" +
+	"\x06status\x18\t \x01(\x0e2\x16.onus.v1.OutcomeStatusR\x06status\"j\n" +
+	"\x06KeySet\x12\x16\n" +
+	"\x06issuer\x18\x01 \x01(\tR\x06issuer\x12\x12\n" +
+	"\x04jwks\x18\x02 \x01(\fR\x04jwks\x124\n" +
+	"\afetched\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\afetched\"s\n" +
+	"\vTrustBundle\x12\x16\n" +
+	"\x06domain\x18\x01 \x01(\tR\x06domain\x12\x16\n" +
+	"\x06bundle\x18\x02 \x01(\fR\x06bundle\x124\n" +
+	"\afetched\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\afetched\"h\n" +
+	"\x04Read\x12\x16\n" +
+	"\x06caller\x18\x01 \x01(\tR\x06caller\x12\x12\n" +
+	"\x04role\x18\x02 \x01(\tR\x04role\x12\x1c\n" +
+	"\tprocedure\x18\x03 \x01(\tR\tprocedure\x12\x16\n" +
+	"\x06record\x18\x04 \x01(\tR\x06record\"\xd9\x02\n" +
 	"\fRegistration\x12/\n" +
 	"\boperator\x18\x01 \x01(\v2\x11.onus.v1.OperatorH\x00R\boperator\x12+\n" +
 	"\x05agent\x18\x02 \x01(\v2\x13.onus.v1.AgentClassH\x00R\x05agent\x12'\n" +
-	"\x03key\x18\x03 \x01(\v2\x13.onus.v1.KeyBindingH\x00R\x03keyB\t\n" +
-	"\asubjectJ\x04\b\x04\x10\t\"\x97\x01\n" +
+	"\x03key\x18\x03 \x01(\v2\x13.onus.v1.KeyBindingH\x00R\x03key\x12,\n" +
+	"\aservice\x18\x04 \x01(\v2\x10.onus.v1.ServiceH\x00R\aservice\x12-\n" +
+	"\x06client\x18\x05 \x01(\v2\x13.onus.v1.UserClientH\x00R\x06client\x12/\n" +
+	"\breviewer\x18\x06 \x01(\v2\x11.onus.v1.ReviewerH\x00R\breviewer\x12)\n" +
+	"\x06issuer\x18\a \x01(\v2\x0f.onus.v1.IssuerH\x00R\x06issuerB\t\n" +
+	"\asubject\"\x97\x01\n" +
 	"\bOperator\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\"\n" +
 	"\forganisation\x18\x02 \x01(\tR\forganisation\x12\x12\n" +
 	"\x04unit\x18\x03 \x01(\tR\x04unit\x12)\n" +
 	"\x10accountable_post\x18\x04 \x01(\tR\x0faccountablePost\x12\x18\n" +
-	"\acontact\x18\x05 \x01(\tR\acontact\"\xc6\x01\n" +
+	"\acontact\x18\x05 \x01(\tR\acontact\"\xae\x03\n" +
 	"\n" +
 	"AgentClass\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
@@ -2540,23 +4673,81 @@ const file_onus_v1_record_proto_rawDesc = "" +
 	"\fdisplay_name\x18\x03 \x01(\tR\vdisplayName\x12\x18\n" +
 	"\apurpose\x18\x04 \x01(\tR\apurpose\x12\x14\n" +
 	"\x05model\x18\x05 \x01(\tR\x05model\x123\n" +
-	"\tcatalogue\x18\x06 \x03(\v2\x15.onus.v1.ScopeElementR\tcatalogueJ\x04\b\a\x10\r\"\x7f\n" +
+	"\tcatalogue\x18\x06 \x03(\v2\x15.onus.v1.ScopeElementR\tcatalogue\x12\x14\n" +
+	"\x05owner\x18\a \x01(\tR\x05owner\x12\x1d\n" +
+	"\n" +
+	"risk_class\x18\b \x01(\tR\triskClass\x12/\n" +
+	"\aceiling\x18\t \x03(\v2\x15.onus.v1.GrantElementR\aceiling\x129\n" +
+	"\roauth_clients\x18\n" +
+	" \x03(\v2\x14.onus.v1.OAuthClientR\foauthClients\x12\x1a\n" +
+	"\bobserved\x18\v \x01(\bR\bobserved\x12/\n" +
+	"\tworkloads\x18\f \x03(\v2\x11.onus.v1.WorkloadR\tworkloads\"5\n" +
+	"\vOAuthClient\x12\x16\n" +
+	"\x06issuer\x18\x01 \x01(\tR\x06issuer\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\"<\n" +
+	"\bWorkload\x12\x16\n" +
+	"\x06issuer\x18\x01 \x01(\tR\x06issuer\x12\x18\n" +
+	"\asubject\x18\x02 \x01(\tR\asubject\"\xc1\x01\n" +
+	"\aService\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
+	"\boperator\x18\x02 \x01(\tR\boperator\x12!\n" +
+	"\fdisplay_name\x18\x03 \x01(\tR\vdisplayName\x12\x1c\n" +
+	"\tlocations\x18\x04 \x03(\tR\tlocations\x12\x18\n" +
+	"\arecords\x18\x05 \x01(\bR\arecords\x12/\n" +
+	"\tworkloads\x18\x06 \x03(\v2\x11.onus.v1.WorkloadR\tworkloads\"\x94\x01\n" +
+	"\n" +
+	"UserClient\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
+	"\boperator\x18\x02 \x01(\tR\boperator\x12!\n" +
+	"\fdisplay_name\x18\x03 \x01(\tR\vdisplayName\x127\n" +
+	"\foauth_client\x18\x04 \x01(\v2\x14.onus.v1.OAuthClientR\voauthClient\"N\n" +
+	"\bReviewer\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\boperator\x18\x02 \x01(\tR\boperator\x12\x12\n" +
+	"\x04post\x18\x03 \x01(\tR\x04post\"i\n" +
+	"\x06Issuer\x12\x10\n" +
+	"\x03url\x18\x01 \x01(\tR\x03url\x12\x19\n" +
+	"\bjwks_uri\x18\x02 \x01(\tR\ajwksUri\x12\x14\n" +
+	"\x05users\x18\x03 \x01(\bR\x05users\x12\x1c\n" +
+	"\tworkloads\x18\x04 \x01(\bR\tworkloads\"\xf3\x03\n" +
 	"\n" +
 	"KeyBinding\x12\x1d\n" +
 	"\n" +
 	"public_key\x18\x01 \x01(\fR\tpublicKey\x12\x14\n" +
 	"\x05agent\x18\x02 \x01(\tR\x05agent\x12\x1a\n" +
 	"\binstance\x18\x03 \x01(\tR\binstance\x12\x1a\n" +
-	"\boperator\x18\x04 \x01(\tR\boperatorJ\x04\b\x05\x10\t\"\x8d\x02\n" +
+	"\boperator\x18\x04 \x01(\tR\boperator\x12\x18\n" +
+	"\aservice\x18\x05 \x01(\tR\aservice\x12\x16\n" +
+	"\x06client\x18\x06 \x01(\tR\x06client\x12\x1a\n" +
+	"\breviewer\x18\a \x01(\tR\breviewer\x12\x12\n" +
+	"\x04user\x18\b \x01(\tR\x04user\x127\n" +
+	"\tnot_after\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\bnotAfter\x12\x1a\n" +
+	"\breplaces\x18\n" +
+	" \x01(\tR\breplaces\x12A\n" +
+	"\x0ereplaced_until\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\rreplacedUntil\x12'\n" +
+	"\x04svid\x18\f \x01(\v2\x11.onus.v1.X509SVIDH\x00R\x04svid\x12'\n" +
+	"\x0eworkload_token\x18\r \x01(\tH\x00R\rworkloadToken\x12\x1e\n" +
+	"\n" +
+	"possession\x18\x0e \x01(\fR\n" +
+	"possessionB\f\n" +
+	"\n" +
+	"credential\"@\n" +
+	"\bX509SVID\x12\x14\n" +
+	"\x05chain\x18\x01 \x03(\fR\x05chain\x12\x1e\n" +
+	"\n" +
+	"possession\x18\x02 \x01(\fR\n" +
+	"possession\"\xb5\x02\n" +
 	"\n" +
 	"Revocation\x12\x12\n" +
 	"\x03key\x18\x01 \x01(\tH\x00R\x03key\x123\n" +
 	"\binstance\x18\x02 \x01(\v2\x15.onus.v1.InstanceNameH\x00R\binstance\x12\x16\n" +
 	"\x05agent\x18\x03 \x01(\tH\x00R\x05agent\x12\x1c\n" +
-	"\boperator\x18\x04 \x01(\tH\x00R\boperator\x12C\n" +
+	"\boperator\x18\x04 \x01(\tH\x00R\boperator\x12\x16\n" +
+	"\x05grant\x18\x05 \x01(\tH\x00R\x05grant\x12\x1a\n" +
+	"\asession\x18\x06 \x01(\tH\x00R\asession\x12C\n" +
 	"\x0fsuspected_since\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x0esuspectedSince\x12%\n" +
 	"\x06reason\x18\b \x01(\v2\r.onus.v1.TextR\x06reasonB\b\n" +
-	"\x06targetJ\x04\b\x05\x10\x06J\x04\b\x06\x10\a\"@\n" +
+	"\x06target\"@\n" +
 	"\fInstanceName\x12\x14\n" +
 	"\x05agent\x18\x01 \x01(\tR\x05agent\x12\x1a\n" +
 	"\binstance\x18\x02 \x01(\tR\binstance\"D\n" +
@@ -2566,15 +4757,16 @@ const file_onus_v1_record_proto_rawDesc = "" +
 	"\x04Loss\x12%\n" +
 	"\x0efirst_sequence\x18\x01 \x01(\x03R\rfirstSequence\x12#\n" +
 	"\rlast_sequence\x18\x02 \x01(\x03R\flastSequence\x12%\n" +
-	"\x06reason\x18\x03 \x01(\v2\r.onus.v1.TextR\x06reason\"\x91\x01\n" +
+	"\x06reason\x18\x03 \x01(\v2\r.onus.v1.TextR\x06reason\"\xac\x01\n" +
 	"\aGenesis\x12\x17\n" +
 	"\alog_key\x18\x01 \x01(\tR\x06logKey\x12>\n" +
 	"\x0eadministrators\x18\x02 \x03(\v2\x16.onus.v1.AdministratorR\x0eadministrators\x12'\n" +
-	"\x06policy\x18\x03 \x01(\v2\x0f.onus.v1.PolicyR\x06policyJ\x04\b\x04\x10\x05\"B\n" +
+	"\x06policy\x18\x03 \x01(\v2\x0f.onus.v1.PolicyR\x06policy\x12\x19\n" +
+	"\bhost_key\x18\x05 \x01(\fR\ahostKeyJ\x04\b\x04\x10\x05\"B\n" +
 	"\rAdministrator\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n" +
 	"\n" +
-	"public_key\x18\x02 \x01(\fR\tpublicKey\"\xdd\x01\n" +
+	"public_key\x18\x02 \x01(\fR\tpublicKey\"\x84\x03\n" +
 	"\x06Policy\x128\n" +
 	"\n" +
 	"clock_skew\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\tclockSkew\x128\n" +
@@ -2582,7 +4774,11 @@ const file_onus_v1_record_proto_rawDesc = "" +
 	"late_after\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\tlateAfter\x12@\n" +
 	"\x0eoutcome_window\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\routcomeWindow\x12\x1d\n" +
 	"\n" +
-	"plain_text\x18\x04 \x03(\tR\tplainText*u\n" +
+	"plain_text\x18\x04 \x03(\tR\tplainText\x121\n" +
+	"\arevoked\x18\x05 \x01(\x0e2\x17.onus.v1.RevokedRecordsR\arevoked\x12!\n" +
+	"\frecord_reads\x18\x06 \x01(\bR\vrecordReads\x123\n" +
+	"\tapprovals\x18\a \x03(\v2\x15.onus.v1.ApprovalRuleR\tapprovals\x12\x1a\n" +
+	"\bobserved\x18\b \x01(\bR\bobserved*u\n" +
 	"\aCapture\x12\x17\n" +
 	"\x13CAPTURE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fCAPTURE_SELF\x10\x01\x12\x14\n" +
@@ -2601,7 +4797,11 @@ const file_onus_v1_record_proto_rawDesc = "" +
 	"\x1aOUTCOME_STATUS_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18OUTCOME_STATUS_SUCCEEDED\x10\x01\x12\x19\n" +
 	"\x15OUTCOME_STATUS_FAILED\x10\x02\x12\x1a\n" +
-	"\x16OUTCOME_STATUS_UNKNOWN\x10\x03B\x87\x01\n" +
+	"\x16OUTCOME_STATUS_UNKNOWN\x10\x03*h\n" +
+	"\x0eRevokedRecords\x12\x1f\n" +
+	"\x1bREVOKED_RECORDS_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15REVOKED_RECORDS_ADMIT\x10\x01\x12\x1a\n" +
+	"\x16REVOKED_RECORDS_REJECT\x10\x02B\x87\x01\n" +
 	"\vcom.onus.v1B\vRecordProtoP\x01Z.github.com/onus-ledger/onus/gen/onus/v1;onusv1\xa2\x02\x03OXX\xaa\x02\aOnus.V1\xca\x02\aOnus\\V1\xe2\x02\x13Onus\\V1\\GPBMetadata\xea\x02\bOnus::V1b\x06proto3"
 
 var (
@@ -2616,93 +4816,157 @@ func file_onus_v1_record_proto_rawDescGZIP() []byte {
 	return file_onus_v1_record_proto_rawDescData
 }
 
-var file_onus_v1_record_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_onus_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_onus_v1_record_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_onus_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
 var file_onus_v1_record_proto_goTypes = []any{
 	(Capture)(0),                  // 0: onus.v1.Capture
 	(Basis)(0),                    // 1: onus.v1.Basis
 	(TargetDecision)(0),           // 2: onus.v1.TargetDecision
 	(OutcomeStatus)(0),            // 3: onus.v1.OutcomeStatus
-	(*Envelope)(nil),              // 4: onus.v1.Envelope
-	(*Signature)(nil),             // 5: onus.v1.Signature
-	(*Record)(nil),                // 6: onus.v1.Record
-	(*Author)(nil),                // 7: onus.v1.Author
-	(*Trace)(nil),                 // 8: onus.v1.Trace
-	(*Text)(nil),                  // 9: onus.v1.Text
-	(*ScopeElement)(nil),          // 10: onus.v1.ScopeElement
-	(*DecisionRecord)(nil),        // 11: onus.v1.DecisionRecord
-	(*Intent)(nil),                // 12: onus.v1.Intent
-	(*Interpretation)(nil),        // 13: onus.v1.Interpretation
-	(*Decision)(nil),              // 14: onus.v1.Decision
-	(*Action)(nil),                // 15: onus.v1.Action
-	(*TokenFacts)(nil),            // 16: onus.v1.TokenFacts
-	(*Outcome)(nil),               // 17: onus.v1.Outcome
-	(*Registration)(nil),          // 18: onus.v1.Registration
-	(*Operator)(nil),              // 19: onus.v1.Operator
-	(*AgentClass)(nil),            // 20: onus.v1.AgentClass
-	(*KeyBinding)(nil),            // 21: onus.v1.KeyBinding
-	(*Revocation)(nil),            // 22: onus.v1.Revocation
-	(*InstanceName)(nil),          // 23: onus.v1.InstanceName
-	(*Trigger)(nil),               // 24: onus.v1.Trigger
-	(*Loss)(nil),                  // 25: onus.v1.Loss
-	(*Genesis)(nil),               // 26: onus.v1.Genesis
-	(*Administrator)(nil),         // 27: onus.v1.Administrator
-	(*Policy)(nil),                // 28: onus.v1.Policy
-	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 30: google.protobuf.Duration
+	(RevokedRecords)(0),           // 4: onus.v1.RevokedRecords
+	(*Envelope)(nil),              // 5: onus.v1.Envelope
+	(*Signature)(nil),             // 6: onus.v1.Signature
+	(*Record)(nil),                // 7: onus.v1.Record
+	(*Author)(nil),                // 8: onus.v1.Author
+	(*Trace)(nil),                 // 9: onus.v1.Trace
+	(*UserToken)(nil),             // 10: onus.v1.UserToken
+	(*Actor)(nil),                 // 11: onus.v1.Actor
+	(*Text)(nil),                  // 12: onus.v1.Text
+	(*ScopeElement)(nil),          // 13: onus.v1.ScopeElement
+	(*DecisionRecord)(nil),        // 14: onus.v1.DecisionRecord
+	(*Intent)(nil),                // 15: onus.v1.Intent
+	(*Interpretation)(nil),        // 16: onus.v1.Interpretation
+	(*Decision)(nil),              // 17: onus.v1.Decision
+	(*Action)(nil),                // 18: onus.v1.Action
+	(*TokenFacts)(nil),            // 19: onus.v1.TokenFacts
+	(*Outcome)(nil),               // 20: onus.v1.Outcome
+	(*Grant)(nil),                 // 21: onus.v1.Grant
+	(*GrantElement)(nil),          // 22: onus.v1.GrantElement
+	(*ApprovalRule)(nil),          // 23: onus.v1.ApprovalRule
+	(*Approval)(nil),              // 24: onus.v1.Approval
+	(*Denial)(nil),                // 25: onus.v1.Denial
+	(*Rejection)(nil),             // 26: onus.v1.Rejection
+	(*CounterRecord)(nil),         // 27: onus.v1.CounterRecord
+	(*KeySet)(nil),                // 28: onus.v1.KeySet
+	(*TrustBundle)(nil),           // 29: onus.v1.TrustBundle
+	(*Read)(nil),                  // 30: onus.v1.Read
+	(*Registration)(nil),          // 31: onus.v1.Registration
+	(*Operator)(nil),              // 32: onus.v1.Operator
+	(*AgentClass)(nil),            // 33: onus.v1.AgentClass
+	(*OAuthClient)(nil),           // 34: onus.v1.OAuthClient
+	(*Workload)(nil),              // 35: onus.v1.Workload
+	(*Service)(nil),               // 36: onus.v1.Service
+	(*UserClient)(nil),            // 37: onus.v1.UserClient
+	(*Reviewer)(nil),              // 38: onus.v1.Reviewer
+	(*Issuer)(nil),                // 39: onus.v1.Issuer
+	(*KeyBinding)(nil),            // 40: onus.v1.KeyBinding
+	(*X509SVID)(nil),              // 41: onus.v1.X509SVID
+	(*Revocation)(nil),            // 42: onus.v1.Revocation
+	(*InstanceName)(nil),          // 43: onus.v1.InstanceName
+	(*Trigger)(nil),               // 44: onus.v1.Trigger
+	(*Loss)(nil),                  // 45: onus.v1.Loss
+	(*Genesis)(nil),               // 46: onus.v1.Genesis
+	(*Administrator)(nil),         // 47: onus.v1.Administrator
+	(*Policy)(nil),                // 48: onus.v1.Policy
+	(*timestamppb.Timestamp)(nil), // 49: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 50: google.protobuf.Duration
 }
 var file_onus_v1_record_proto_depIdxs = []int32{
-	5,  // 0: onus.v1.Envelope.signatures:type_name -> onus.v1.Signature
-	7,  // 1: onus.v1.Record.author:type_name -> onus.v1.Author
+	6,  // 0: onus.v1.Envelope.signatures:type_name -> onus.v1.Signature
+	8,  // 1: onus.v1.Record.author:type_name -> onus.v1.Author
 	0,  // 2: onus.v1.Record.capture:type_name -> onus.v1.Capture
-	29, // 3: onus.v1.Record.claimed_time:type_name -> google.protobuf.Timestamp
+	49, // 3: onus.v1.Record.claimed_time:type_name -> google.protobuf.Timestamp
 	1,  // 4: onus.v1.Record.basis:type_name -> onus.v1.Basis
-	8,  // 5: onus.v1.Record.trace:type_name -> onus.v1.Trace
-	11, // 6: onus.v1.Record.stages:type_name -> onus.v1.DecisionRecord
-	17, // 7: onus.v1.Record.outcome:type_name -> onus.v1.Outcome
-	18, // 8: onus.v1.Record.registration:type_name -> onus.v1.Registration
-	24, // 9: onus.v1.Record.trigger:type_name -> onus.v1.Trigger
-	25, // 10: onus.v1.Record.loss:type_name -> onus.v1.Loss
-	26, // 11: onus.v1.Record.genesis:type_name -> onus.v1.Genesis
-	22, // 12: onus.v1.Record.revocation:type_name -> onus.v1.Revocation
-	12, // 13: onus.v1.DecisionRecord.intent:type_name -> onus.v1.Intent
-	13, // 14: onus.v1.DecisionRecord.interpretation:type_name -> onus.v1.Interpretation
-	14, // 15: onus.v1.DecisionRecord.decision:type_name -> onus.v1.Decision
-	15, // 16: onus.v1.DecisionRecord.action:type_name -> onus.v1.Action
-	9,  // 17: onus.v1.Intent.text:type_name -> onus.v1.Text
-	10, // 18: onus.v1.Intent.requested:type_name -> onus.v1.ScopeElement
-	9,  // 19: onus.v1.Interpretation.text:type_name -> onus.v1.Text
-	9,  // 20: onus.v1.Decision.text:type_name -> onus.v1.Text
-	10, // 21: onus.v1.Decision.chosen:type_name -> onus.v1.ScopeElement
-	9,  // 22: onus.v1.Decision.alternatives:type_name -> onus.v1.Text
-	9,  // 23: onus.v1.Decision.rationale:type_name -> onus.v1.Text
-	10, // 24: onus.v1.Action.element:type_name -> onus.v1.ScopeElement
-	9,  // 25: onus.v1.Action.arguments:type_name -> onus.v1.Text
-	9,  // 26: onus.v1.Action.result:type_name -> onus.v1.Text
-	2,  // 27: onus.v1.Action.target_decision:type_name -> onus.v1.TargetDecision
-	16, // 28: onus.v1.Action.token:type_name -> onus.v1.TokenFacts
-	3,  // 29: onus.v1.Outcome.status:type_name -> onus.v1.OutcomeStatus
-	9,  // 30: onus.v1.Outcome.result:type_name -> onus.v1.Text
-	2,  // 31: onus.v1.Outcome.target_decision:type_name -> onus.v1.TargetDecision
-	19, // 32: onus.v1.Registration.operator:type_name -> onus.v1.Operator
-	20, // 33: onus.v1.Registration.agent:type_name -> onus.v1.AgentClass
-	21, // 34: onus.v1.Registration.key:type_name -> onus.v1.KeyBinding
-	10, // 35: onus.v1.AgentClass.catalogue:type_name -> onus.v1.ScopeElement
-	23, // 36: onus.v1.Revocation.instance:type_name -> onus.v1.InstanceName
-	29, // 37: onus.v1.Revocation.suspected_since:type_name -> google.protobuf.Timestamp
-	9,  // 38: onus.v1.Revocation.reason:type_name -> onus.v1.Text
-	9,  // 39: onus.v1.Trigger.detail:type_name -> onus.v1.Text
-	9,  // 40: onus.v1.Loss.reason:type_name -> onus.v1.Text
-	27, // 41: onus.v1.Genesis.administrators:type_name -> onus.v1.Administrator
-	28, // 42: onus.v1.Genesis.policy:type_name -> onus.v1.Policy
-	30, // 43: onus.v1.Policy.clock_skew:type_name -> google.protobuf.Duration
-	30, // 44: onus.v1.Policy.late_after:type_name -> google.protobuf.Duration
-	30, // 45: onus.v1.Policy.outcome_window:type_name -> google.protobuf.Duration
-	46, // [46:46] is the sub-list for method output_type
-	46, // [46:46] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	9,  // 5: onus.v1.Record.trace:type_name -> onus.v1.Trace
+	10, // 6: onus.v1.Record.token:type_name -> onus.v1.UserToken
+	14, // 7: onus.v1.Record.stages:type_name -> onus.v1.DecisionRecord
+	20, // 8: onus.v1.Record.outcome:type_name -> onus.v1.Outcome
+	31, // 9: onus.v1.Record.registration:type_name -> onus.v1.Registration
+	44, // 10: onus.v1.Record.trigger:type_name -> onus.v1.Trigger
+	45, // 11: onus.v1.Record.loss:type_name -> onus.v1.Loss
+	46, // 12: onus.v1.Record.genesis:type_name -> onus.v1.Genesis
+	21, // 13: onus.v1.Record.delegation:type_name -> onus.v1.Grant
+	24, // 14: onus.v1.Record.approval:type_name -> onus.v1.Approval
+	25, // 15: onus.v1.Record.denial:type_name -> onus.v1.Denial
+	26, // 16: onus.v1.Record.rejection:type_name -> onus.v1.Rejection
+	42, // 17: onus.v1.Record.revocation:type_name -> onus.v1.Revocation
+	27, // 18: onus.v1.Record.counter:type_name -> onus.v1.CounterRecord
+	28, // 19: onus.v1.Record.key_set:type_name -> onus.v1.KeySet
+	29, // 20: onus.v1.Record.trust_bundle:type_name -> onus.v1.TrustBundle
+	30, // 21: onus.v1.Record.read:type_name -> onus.v1.Read
+	49, // 22: onus.v1.UserToken.issued:type_name -> google.protobuf.Timestamp
+	49, // 23: onus.v1.UserToken.expires:type_name -> google.protobuf.Timestamp
+	49, // 24: onus.v1.UserToken.authenticated:type_name -> google.protobuf.Timestamp
+	11, // 25: onus.v1.UserToken.actors:type_name -> onus.v1.Actor
+	15, // 26: onus.v1.DecisionRecord.intent:type_name -> onus.v1.Intent
+	16, // 27: onus.v1.DecisionRecord.interpretation:type_name -> onus.v1.Interpretation
+	17, // 28: onus.v1.DecisionRecord.decision:type_name -> onus.v1.Decision
+	18, // 29: onus.v1.DecisionRecord.action:type_name -> onus.v1.Action
+	12, // 30: onus.v1.Intent.text:type_name -> onus.v1.Text
+	13, // 31: onus.v1.Intent.requested:type_name -> onus.v1.ScopeElement
+	12, // 32: onus.v1.Interpretation.text:type_name -> onus.v1.Text
+	12, // 33: onus.v1.Decision.text:type_name -> onus.v1.Text
+	13, // 34: onus.v1.Decision.chosen:type_name -> onus.v1.ScopeElement
+	12, // 35: onus.v1.Decision.alternatives:type_name -> onus.v1.Text
+	12, // 36: onus.v1.Decision.rationale:type_name -> onus.v1.Text
+	13, // 37: onus.v1.Decision.proposal:type_name -> onus.v1.ScopeElement
+	13, // 38: onus.v1.Action.element:type_name -> onus.v1.ScopeElement
+	12, // 39: onus.v1.Action.arguments:type_name -> onus.v1.Text
+	12, // 40: onus.v1.Action.result:type_name -> onus.v1.Text
+	2,  // 41: onus.v1.Action.target_decision:type_name -> onus.v1.TargetDecision
+	19, // 42: onus.v1.Action.token:type_name -> onus.v1.TokenFacts
+	3,  // 43: onus.v1.Outcome.status:type_name -> onus.v1.OutcomeStatus
+	12, // 44: onus.v1.Outcome.result:type_name -> onus.v1.Text
+	2,  // 45: onus.v1.Outcome.target_decision:type_name -> onus.v1.TargetDecision
+	22, // 46: onus.v1.Grant.scope:type_name -> onus.v1.GrantElement
+	49, // 47: onus.v1.Grant.not_before:type_name -> google.protobuf.Timestamp
+	49, // 48: onus.v1.Grant.expires:type_name -> google.protobuf.Timestamp
+	23, // 49: onus.v1.Grant.approvals:type_name -> onus.v1.ApprovalRule
+	12, // 50: onus.v1.Grant.purpose:type_name -> onus.v1.Text
+	13, // 51: onus.v1.GrantElement.element:type_name -> onus.v1.ScopeElement
+	49, // 52: onus.v1.Approval.expires:type_name -> google.protobuf.Timestamp
+	12, // 53: onus.v1.Approval.reason:type_name -> onus.v1.Text
+	12, // 54: onus.v1.Denial.reason:type_name -> onus.v1.Text
+	8,  // 55: onus.v1.Rejection.author:type_name -> onus.v1.Author
+	13, // 56: onus.v1.CounterRecord.element:type_name -> onus.v1.ScopeElement
+	19, // 57: onus.v1.CounterRecord.token:type_name -> onus.v1.TokenFacts
+	2,  // 58: onus.v1.CounterRecord.decision:type_name -> onus.v1.TargetDecision
+	3,  // 59: onus.v1.CounterRecord.status:type_name -> onus.v1.OutcomeStatus
+	49, // 60: onus.v1.KeySet.fetched:type_name -> google.protobuf.Timestamp
+	49, // 61: onus.v1.TrustBundle.fetched:type_name -> google.protobuf.Timestamp
+	32, // 62: onus.v1.Registration.operator:type_name -> onus.v1.Operator
+	33, // 63: onus.v1.Registration.agent:type_name -> onus.v1.AgentClass
+	40, // 64: onus.v1.Registration.key:type_name -> onus.v1.KeyBinding
+	36, // 65: onus.v1.Registration.service:type_name -> onus.v1.Service
+	37, // 66: onus.v1.Registration.client:type_name -> onus.v1.UserClient
+	38, // 67: onus.v1.Registration.reviewer:type_name -> onus.v1.Reviewer
+	39, // 68: onus.v1.Registration.issuer:type_name -> onus.v1.Issuer
+	13, // 69: onus.v1.AgentClass.catalogue:type_name -> onus.v1.ScopeElement
+	22, // 70: onus.v1.AgentClass.ceiling:type_name -> onus.v1.GrantElement
+	34, // 71: onus.v1.AgentClass.oauth_clients:type_name -> onus.v1.OAuthClient
+	35, // 72: onus.v1.AgentClass.workloads:type_name -> onus.v1.Workload
+	35, // 73: onus.v1.Service.workloads:type_name -> onus.v1.Workload
+	34, // 74: onus.v1.UserClient.oauth_client:type_name -> onus.v1.OAuthClient
+	49, // 75: onus.v1.KeyBinding.not_after:type_name -> google.protobuf.Timestamp
+	49, // 76: onus.v1.KeyBinding.replaced_until:type_name -> google.protobuf.Timestamp
+	41, // 77: onus.v1.KeyBinding.svid:type_name -> onus.v1.X509SVID
+	43, // 78: onus.v1.Revocation.instance:type_name -> onus.v1.InstanceName
+	49, // 79: onus.v1.Revocation.suspected_since:type_name -> google.protobuf.Timestamp
+	12, // 80: onus.v1.Revocation.reason:type_name -> onus.v1.Text
+	12, // 81: onus.v1.Trigger.detail:type_name -> onus.v1.Text
+	12, // 82: onus.v1.Loss.reason:type_name -> onus.v1.Text
+	47, // 83: onus.v1.Genesis.administrators:type_name -> onus.v1.Administrator
+	48, // 84: onus.v1.Genesis.policy:type_name -> onus.v1.Policy
+	50, // 85: onus.v1.Policy.clock_skew:type_name -> google.protobuf.Duration
+	50, // 86: onus.v1.Policy.late_after:type_name -> google.protobuf.Duration
+	50, // 87: onus.v1.Policy.outcome_window:type_name -> google.protobuf.Duration
+	4,  // 88: onus.v1.Policy.revoked:type_name -> onus.v1.RevokedRecords
+	23, // 89: onus.v1.Policy.approvals:type_name -> onus.v1.ApprovalRule
+	90, // [90:90] is the sub-list for method output_type
+	90, // [90:90] is the sub-list for method input_type
+	90, // [90:90] is the sub-list for extension type_name
+	90, // [90:90] is the sub-list for extension extendee
+	0,  // [0:90] is the sub-list for field type_name
 }
 
 func init() { file_onus_v1_record_proto_init() }
@@ -2717,30 +4981,48 @@ func file_onus_v1_record_proto_init() {
 		(*Record_Trigger)(nil),
 		(*Record_Loss)(nil),
 		(*Record_Genesis)(nil),
+		(*Record_Delegation)(nil),
+		(*Record_Approval)(nil),
+		(*Record_Denial)(nil),
+		(*Record_Rejection)(nil),
 		(*Record_Revocation)(nil),
+		(*Record_Counter)(nil),
+		(*Record_KeySet)(nil),
+		(*Record_TrustBundle)(nil),
+		(*Record_Read)(nil),
 	}
-	file_onus_v1_record_proto_msgTypes[5].OneofWrappers = []any{
+	file_onus_v1_record_proto_msgTypes[7].OneofWrappers = []any{
 		(*Text_Commitment)(nil),
 		(*Text_Plain)(nil),
 	}
-	file_onus_v1_record_proto_msgTypes[14].OneofWrappers = []any{
+	file_onus_v1_record_proto_msgTypes[26].OneofWrappers = []any{
 		(*Registration_Operator)(nil),
 		(*Registration_Agent)(nil),
 		(*Registration_Key)(nil),
+		(*Registration_Service)(nil),
+		(*Registration_Client)(nil),
+		(*Registration_Reviewer)(nil),
+		(*Registration_Issuer)(nil),
 	}
-	file_onus_v1_record_proto_msgTypes[18].OneofWrappers = []any{
+	file_onus_v1_record_proto_msgTypes[35].OneofWrappers = []any{
+		(*KeyBinding_Svid)(nil),
+		(*KeyBinding_WorkloadToken)(nil),
+	}
+	file_onus_v1_record_proto_msgTypes[37].OneofWrappers = []any{
 		(*Revocation_Key)(nil),
 		(*Revocation_Instance)(nil),
 		(*Revocation_Agent)(nil),
 		(*Revocation_Operator)(nil),
+		(*Revocation_Grant)(nil),
+		(*Revocation_Session)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_onus_v1_record_proto_rawDesc), len(file_onus_v1_record_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   25,
+			NumEnums:      5,
+			NumMessages:   44,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

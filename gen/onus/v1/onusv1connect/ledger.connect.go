@@ -63,9 +63,24 @@ const (
 	LedgerServiceGetChainProcedure = "/onus.v1.LedgerService/GetChain"
 	// LedgerServiceFollowProcedure is the fully-qualified name of the LedgerService's Follow RPC.
 	LedgerServiceFollowProcedure = "/onus.v1.LedgerService/Follow"
+	// LedgerServiceEnrolProcedure is the fully-qualified name of the LedgerService's Enrol RPC.
+	LedgerServiceEnrolProcedure = "/onus.v1.LedgerService/Enrol"
 	// LedgerServiceListAgentsProcedure is the fully-qualified name of the LedgerService's ListAgents
 	// RPC.
 	LedgerServiceListAgentsProcedure = "/onus.v1.LedgerService/ListAgents"
+	// LedgerServiceListRegistrationsProcedure is the fully-qualified name of the LedgerService's
+	// ListRegistrations RPC.
+	LedgerServiceListRegistrationsProcedure = "/onus.v1.LedgerService/ListRegistrations"
+	// LedgerServiceListPendingProcedure is the fully-qualified name of the LedgerService's ListPending
+	// RPC.
+	LedgerServiceListPendingProcedure = "/onus.v1.LedgerService/ListPending"
+	// LedgerServiceGetKeyProcedure is the fully-qualified name of the LedgerService's GetKey RPC.
+	LedgerServiceGetKeyProcedure = "/onus.v1.LedgerService/GetKey"
+	// LedgerServiceListGrantsProcedure is the fully-qualified name of the LedgerService's ListGrants
+	// RPC.
+	LedgerServiceListGrantsProcedure = "/onus.v1.LedgerService/ListGrants"
+	// LedgerServiceGetGrantProcedure is the fully-qualified name of the LedgerService's GetGrant RPC.
+	LedgerServiceGetGrantProcedure = "/onus.v1.LedgerService/GetGrant"
 )
 
 // LedgerServiceClient is a client for the onus.v1.LedgerService service.
@@ -95,8 +110,25 @@ type LedgerServiceClient interface {
 	GetChain(context.Context, *v1.GetChainRequest) (*v1.GetChainResponse, error)
 	// Follow streams entries from an index on, as they become durable.
 	Follow(context.Context, *v1.FollowRequest) (*connect.ServerStreamForClient[v1.FollowResponse], error)
+	// Enrol logs the registration of a key that signs it itself: with a
+	// credential of a workload (an SVID or a token), or with a user's token that
+	// is bound to the key. Without one the key is noted as knocking, for an
+	// administrator to admit, and the call fails. It needs no credential of the
+	// caller's.
+	Enrol(context.Context, *v1.EnrolRequest) (*v1.EnrolResponse, error)
 	// ListAgents returns the registered agents with their keys.
 	ListAgents(context.Context, *v1.ListAgentsRequest) (*v1.ListAgentsResponse, error)
+	// ListRegistrations returns the registrations in force of everything but
+	// keys, and then the trust bundles in force.
+	ListRegistrations(context.Context, *v1.ListRegistrationsRequest) (*v1.ListRegistrationsResponse, error)
+	// ListPending returns the keys that knocked and are not registered.
+	ListPending(context.Context, *v1.ListPendingRequest) (*v1.ListPendingResponse, error)
+	// GetKey returns the entry that binds a key, proven.
+	GetKey(context.Context, *v1.GetKeyRequest) (*v1.GetKeyResponse, error)
+	// ListGrants returns grants, the newest first.
+	ListGrants(context.Context, *v1.ListGrantsRequest) (*v1.ListGrantsResponse, error)
+	// GetGrant returns one grant with those above it.
+	GetGrant(context.Context, *v1.GetGrantRequest) (*v1.GetGrantResponse, error)
 }
 
 // NewLedgerServiceClient constructs a client for the onus.v1.LedgerService service. By default, it
@@ -183,10 +215,51 @@ func NewLedgerServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(ledgerServiceMethods.ByName("Follow")),
 			connect.WithClientOptions(opts...),
 		),
+		enrol: connect.NewClient[v1.EnrolRequest, v1.EnrolResponse](
+			httpClient,
+			baseURL+LedgerServiceEnrolProcedure,
+			connect.WithSchema(ledgerServiceMethods.ByName("Enrol")),
+			connect.WithClientOptions(opts...),
+		),
 		listAgents: connect.NewClient[v1.ListAgentsRequest, v1.ListAgentsResponse](
 			httpClient,
 			baseURL+LedgerServiceListAgentsProcedure,
 			connect.WithSchema(ledgerServiceMethods.ByName("ListAgents")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		listRegistrations: connect.NewClient[v1.ListRegistrationsRequest, v1.ListRegistrationsResponse](
+			httpClient,
+			baseURL+LedgerServiceListRegistrationsProcedure,
+			connect.WithSchema(ledgerServiceMethods.ByName("ListRegistrations")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		listPending: connect.NewClient[v1.ListPendingRequest, v1.ListPendingResponse](
+			httpClient,
+			baseURL+LedgerServiceListPendingProcedure,
+			connect.WithSchema(ledgerServiceMethods.ByName("ListPending")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		getKey: connect.NewClient[v1.GetKeyRequest, v1.GetKeyResponse](
+			httpClient,
+			baseURL+LedgerServiceGetKeyProcedure,
+			connect.WithSchema(ledgerServiceMethods.ByName("GetKey")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		listGrants: connect.NewClient[v1.ListGrantsRequest, v1.ListGrantsResponse](
+			httpClient,
+			baseURL+LedgerServiceListGrantsProcedure,
+			connect.WithSchema(ledgerServiceMethods.ByName("ListGrants")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		getGrant: connect.NewClient[v1.GetGrantRequest, v1.GetGrantResponse](
+			httpClient,
+			baseURL+LedgerServiceGetGrantProcedure,
+			connect.WithSchema(ledgerServiceMethods.ByName("GetGrant")),
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
@@ -195,18 +268,24 @@ func NewLedgerServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 
 // ledgerServiceClient implements LedgerServiceClient.
 type ledgerServiceClient struct {
-	submit         *connect.Client[v1.SubmitRequest, v1.SubmitResponse]
-	submitBatch    *connect.Client[v1.SubmitBatchRequest, v1.SubmitBatchResponse]
-	mint           *connect.Client[v1.MintRequest, v1.MintResponse]
-	getRecord      *connect.Client[v1.GetRecordRequest, v1.GetRecordResponse]
-	listRecords    *connect.Client[v1.ListRecordsRequest, v1.ListRecordsResponse]
-	getReceipt     *connect.Client[v1.GetReceiptRequest, v1.GetReceiptResponse]
-	getInclusion   *connect.Client[v1.GetInclusionRequest, v1.GetInclusionResponse]
-	getConsistency *connect.Client[v1.GetConsistencyRequest, v1.GetConsistencyResponse]
-	getCheckpoint  *connect.Client[v1.GetCheckpointRequest, v1.GetCheckpointResponse]
-	getChain       *connect.Client[v1.GetChainRequest, v1.GetChainResponse]
-	follow         *connect.Client[v1.FollowRequest, v1.FollowResponse]
-	listAgents     *connect.Client[v1.ListAgentsRequest, v1.ListAgentsResponse]
+	submit            *connect.Client[v1.SubmitRequest, v1.SubmitResponse]
+	submitBatch       *connect.Client[v1.SubmitBatchRequest, v1.SubmitBatchResponse]
+	mint              *connect.Client[v1.MintRequest, v1.MintResponse]
+	getRecord         *connect.Client[v1.GetRecordRequest, v1.GetRecordResponse]
+	listRecords       *connect.Client[v1.ListRecordsRequest, v1.ListRecordsResponse]
+	getReceipt        *connect.Client[v1.GetReceiptRequest, v1.GetReceiptResponse]
+	getInclusion      *connect.Client[v1.GetInclusionRequest, v1.GetInclusionResponse]
+	getConsistency    *connect.Client[v1.GetConsistencyRequest, v1.GetConsistencyResponse]
+	getCheckpoint     *connect.Client[v1.GetCheckpointRequest, v1.GetCheckpointResponse]
+	getChain          *connect.Client[v1.GetChainRequest, v1.GetChainResponse]
+	follow            *connect.Client[v1.FollowRequest, v1.FollowResponse]
+	enrol             *connect.Client[v1.EnrolRequest, v1.EnrolResponse]
+	listAgents        *connect.Client[v1.ListAgentsRequest, v1.ListAgentsResponse]
+	listRegistrations *connect.Client[v1.ListRegistrationsRequest, v1.ListRegistrationsResponse]
+	listPending       *connect.Client[v1.ListPendingRequest, v1.ListPendingResponse]
+	getKey            *connect.Client[v1.GetKeyRequest, v1.GetKeyResponse]
+	listGrants        *connect.Client[v1.ListGrantsRequest, v1.ListGrantsResponse]
+	getGrant          *connect.Client[v1.GetGrantRequest, v1.GetGrantResponse]
 }
 
 // Submit calls onus.v1.LedgerService.Submit.
@@ -304,9 +383,63 @@ func (c *ledgerServiceClient) Follow(ctx context.Context, req *v1.FollowRequest)
 	return c.follow.CallServerStream(ctx, connect.NewRequest(req))
 }
 
+// Enrol calls onus.v1.LedgerService.Enrol.
+func (c *ledgerServiceClient) Enrol(ctx context.Context, req *v1.EnrolRequest) (*v1.EnrolResponse, error) {
+	response, err := c.enrol.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // ListAgents calls onus.v1.LedgerService.ListAgents.
 func (c *ledgerServiceClient) ListAgents(ctx context.Context, req *v1.ListAgentsRequest) (*v1.ListAgentsResponse, error) {
 	response, err := c.listAgents.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListRegistrations calls onus.v1.LedgerService.ListRegistrations.
+func (c *ledgerServiceClient) ListRegistrations(ctx context.Context, req *v1.ListRegistrationsRequest) (*v1.ListRegistrationsResponse, error) {
+	response, err := c.listRegistrations.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListPending calls onus.v1.LedgerService.ListPending.
+func (c *ledgerServiceClient) ListPending(ctx context.Context, req *v1.ListPendingRequest) (*v1.ListPendingResponse, error) {
+	response, err := c.listPending.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetKey calls onus.v1.LedgerService.GetKey.
+func (c *ledgerServiceClient) GetKey(ctx context.Context, req *v1.GetKeyRequest) (*v1.GetKeyResponse, error) {
+	response, err := c.getKey.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListGrants calls onus.v1.LedgerService.ListGrants.
+func (c *ledgerServiceClient) ListGrants(ctx context.Context, req *v1.ListGrantsRequest) (*v1.ListGrantsResponse, error) {
+	response, err := c.listGrants.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetGrant calls onus.v1.LedgerService.GetGrant.
+func (c *ledgerServiceClient) GetGrant(ctx context.Context, req *v1.GetGrantRequest) (*v1.GetGrantResponse, error) {
+	response, err := c.getGrant.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -340,8 +473,25 @@ type LedgerServiceHandler interface {
 	GetChain(context.Context, *v1.GetChainRequest) (*v1.GetChainResponse, error)
 	// Follow streams entries from an index on, as they become durable.
 	Follow(context.Context, *v1.FollowRequest, *connect.ServerStream[v1.FollowResponse]) error
+	// Enrol logs the registration of a key that signs it itself: with a
+	// credential of a workload (an SVID or a token), or with a user's token that
+	// is bound to the key. Without one the key is noted as knocking, for an
+	// administrator to admit, and the call fails. It needs no credential of the
+	// caller's.
+	Enrol(context.Context, *v1.EnrolRequest) (*v1.EnrolResponse, error)
 	// ListAgents returns the registered agents with their keys.
 	ListAgents(context.Context, *v1.ListAgentsRequest) (*v1.ListAgentsResponse, error)
+	// ListRegistrations returns the registrations in force of everything but
+	// keys, and then the trust bundles in force.
+	ListRegistrations(context.Context, *v1.ListRegistrationsRequest) (*v1.ListRegistrationsResponse, error)
+	// ListPending returns the keys that knocked and are not registered.
+	ListPending(context.Context, *v1.ListPendingRequest) (*v1.ListPendingResponse, error)
+	// GetKey returns the entry that binds a key, proven.
+	GetKey(context.Context, *v1.GetKeyRequest) (*v1.GetKeyResponse, error)
+	// ListGrants returns grants, the newest first.
+	ListGrants(context.Context, *v1.ListGrantsRequest) (*v1.ListGrantsResponse, error)
+	// GetGrant returns one grant with those above it.
+	GetGrant(context.Context, *v1.GetGrantRequest) (*v1.GetGrantResponse, error)
 }
 
 // NewLedgerServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -424,10 +574,51 @@ func NewLedgerServiceHandler(svc LedgerServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(ledgerServiceMethods.ByName("Follow")),
 		connect.WithHandlerOptions(opts...),
 	)
+	ledgerServiceEnrolHandler := connect.NewUnaryHandlerSimple(
+		LedgerServiceEnrolProcedure,
+		svc.Enrol,
+		connect.WithSchema(ledgerServiceMethods.ByName("Enrol")),
+		connect.WithHandlerOptions(opts...),
+	)
 	ledgerServiceListAgentsHandler := connect.NewUnaryHandlerSimple(
 		LedgerServiceListAgentsProcedure,
 		svc.ListAgents,
 		connect.WithSchema(ledgerServiceMethods.ByName("ListAgents")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	ledgerServiceListRegistrationsHandler := connect.NewUnaryHandlerSimple(
+		LedgerServiceListRegistrationsProcedure,
+		svc.ListRegistrations,
+		connect.WithSchema(ledgerServiceMethods.ByName("ListRegistrations")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	ledgerServiceListPendingHandler := connect.NewUnaryHandlerSimple(
+		LedgerServiceListPendingProcedure,
+		svc.ListPending,
+		connect.WithSchema(ledgerServiceMethods.ByName("ListPending")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	ledgerServiceGetKeyHandler := connect.NewUnaryHandlerSimple(
+		LedgerServiceGetKeyProcedure,
+		svc.GetKey,
+		connect.WithSchema(ledgerServiceMethods.ByName("GetKey")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	ledgerServiceListGrantsHandler := connect.NewUnaryHandlerSimple(
+		LedgerServiceListGrantsProcedure,
+		svc.ListGrants,
+		connect.WithSchema(ledgerServiceMethods.ByName("ListGrants")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	ledgerServiceGetGrantHandler := connect.NewUnaryHandlerSimple(
+		LedgerServiceGetGrantProcedure,
+		svc.GetGrant,
+		connect.WithSchema(ledgerServiceMethods.ByName("GetGrant")),
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
@@ -455,8 +646,20 @@ func NewLedgerServiceHandler(svc LedgerServiceHandler, opts ...connect.HandlerOp
 			ledgerServiceGetChainHandler.ServeHTTP(w, r)
 		case LedgerServiceFollowProcedure:
 			ledgerServiceFollowHandler.ServeHTTP(w, r)
+		case LedgerServiceEnrolProcedure:
+			ledgerServiceEnrolHandler.ServeHTTP(w, r)
 		case LedgerServiceListAgentsProcedure:
 			ledgerServiceListAgentsHandler.ServeHTTP(w, r)
+		case LedgerServiceListRegistrationsProcedure:
+			ledgerServiceListRegistrationsHandler.ServeHTTP(w, r)
+		case LedgerServiceListPendingProcedure:
+			ledgerServiceListPendingHandler.ServeHTTP(w, r)
+		case LedgerServiceGetKeyProcedure:
+			ledgerServiceGetKeyHandler.ServeHTTP(w, r)
+		case LedgerServiceListGrantsProcedure:
+			ledgerServiceListGrantsHandler.ServeHTTP(w, r)
+		case LedgerServiceGetGrantProcedure:
+			ledgerServiceGetGrantHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -510,6 +713,30 @@ func (UnimplementedLedgerServiceHandler) Follow(context.Context, *v1.FollowReque
 	return connect.NewError(connect.CodeUnimplemented, errors.New("onus.v1.LedgerService.Follow is not implemented"))
 }
 
+func (UnimplementedLedgerServiceHandler) Enrol(context.Context, *v1.EnrolRequest) (*v1.EnrolResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("onus.v1.LedgerService.Enrol is not implemented"))
+}
+
 func (UnimplementedLedgerServiceHandler) ListAgents(context.Context, *v1.ListAgentsRequest) (*v1.ListAgentsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("onus.v1.LedgerService.ListAgents is not implemented"))
+}
+
+func (UnimplementedLedgerServiceHandler) ListRegistrations(context.Context, *v1.ListRegistrationsRequest) (*v1.ListRegistrationsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("onus.v1.LedgerService.ListRegistrations is not implemented"))
+}
+
+func (UnimplementedLedgerServiceHandler) ListPending(context.Context, *v1.ListPendingRequest) (*v1.ListPendingResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("onus.v1.LedgerService.ListPending is not implemented"))
+}
+
+func (UnimplementedLedgerServiceHandler) GetKey(context.Context, *v1.GetKeyRequest) (*v1.GetKeyResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("onus.v1.LedgerService.GetKey is not implemented"))
+}
+
+func (UnimplementedLedgerServiceHandler) ListGrants(context.Context, *v1.ListGrantsRequest) (*v1.ListGrantsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("onus.v1.LedgerService.ListGrants is not implemented"))
+}
+
+func (UnimplementedLedgerServiceHandler) GetGrant(context.Context, *v1.GetGrantRequest) (*v1.GetGrantResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("onus.v1.LedgerService.GetGrant is not implemented"))
 }
