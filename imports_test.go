@@ -33,16 +33,19 @@ var house = []struct {
 	{"gen/...", []string{"gen/..."}, "generated code knows nothing of what uses it"},
 
 	{"verifier", []string{"gen/onus/v1", "verifier/..."}, "the verifier is the trusted base: nothing above it is part of it"},
-	{"verifier/chain", []string{"gen/onus/v1", "verifier/record", "verifier/entry", "verifier/tree", "verifier/registry"}, "verifier/chain stands on record, entry, tree and registry alone"},
+	{"verifier/chain", []string{"gen/onus/v1", "verifier/record", "verifier/entry", "verifier/tree", "verifier/credential", "verifier/registry", "verifier/authority"}, "verifier/chain stands on what verifier/authority stands on, and on that"},
+	{"verifier/authority", []string{"gen/onus/v1", "verifier/record", "verifier/entry", "verifier/tree", "verifier/credential", "verifier/registry"}, "verifier/authority stands on record, entry, tree, credential and registry alone"},
+	{"verifier/evidence", []string{"gen/onus/v1", "verifier/record", "verifier/entry", "verifier/tree", "verifier/registry"}, "verifier/evidence stands on record, entry, tree and registry alone"},
 	{"verifier/tree", nil, "verifier/tree is the lowest: it knows hashes, not records"},
 	{"verifier/record", []string{"gen/onus/v1", "verifier/tree"}, "verifier/record stands on tree alone"},
 	{"verifier/credential", []string{"verifier/record"}, "verifier/credential stands on record alone"},
 	{"verifier/entry", []string{"gen/onus/v1", "verifier/record", "verifier/tree"}, "verifier/entry stands on record and tree alone"},
-	{"verifier/registry", []string{"gen/onus/v1", "verifier/record", "verifier/entry", "verifier/tree"}, "verifier/registry stands on record, entry and tree alone"},
+	{"verifier/registry", []string{"gen/onus/v1", "verifier/record", "verifier/entry", "verifier/tree", "verifier/credential"}, "verifier/registry stands on record, entry, tree and credential alone"},
 
 	{"ledger/rpc/...", []string{"gen/...", "verifier/...", "ledger/..."}, "ledger/rpc turns messages into the ledger's calls, and knows neither SDK nor viewer"},
 	{"ledger/identity/...", []string{"gen/onus/v1", "verifier/..."}, "ledger/identity stands below the ledger"},
 	{"ledger", []string{"gen/onus/v1", "verifier/...", "ledger/identity/..."}, "the ledger knows neither RPC, nor SDK, nor viewer"},
+	{"agent/workload/...", []string{"agent/workload/..."}, "agent/workload knows SPIFFE and nothing of records"},
 	{"agent/...", []string{"gen/...", "verifier/...", "agent/..."}, "an agent's author imports the SDK without the server"},
 	{"web/...", []string{"gen/onus/v1", "verifier/...", "web/..."}, "the viewer declares what it needs and does not know the ledger"},
 

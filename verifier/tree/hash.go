@@ -1,5 +1,6 @@
 // Package tree is the Merkle tree of RFC 6962 and the signed checkpoints over
-// it: leaf hashes, inclusion and consistency proofs, and the note a log signs.
+// it: leaf hashes, inclusion and consistency proofs, the note a log signs, the
+// cosignatures of its witnesses, and the policy that says whose are enough.
 //
 // The proofs are those of github.com/transparency-dev/merkle, the notes those
 // of golang.org/x/mod/sumdb/note. This package gives them fixed-size hashes,

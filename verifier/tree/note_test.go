@@ -227,7 +227,7 @@ func TestSignatureSpelling(t *testing.T) {
 	}
 }
 
-func keyHash(t *testing.T, seed byte) uint32 {
+func keyHash(t testing.TB, seed byte) uint32 {
 	t.Helper()
 	v, err := note.NewVerifier(newSigner(t, origin, seed).Key().String())
 	if err != nil {
@@ -242,7 +242,7 @@ func sigLine(name string, c byte) string {
 }
 
 // spoil flips a bit in the signature of one line and leaves the key id.
-func spoil(t *testing.T, line string) string {
+func spoil(t testing.TB, line string) string {
 	t.Helper()
 	i := strings.LastIndexByte(strings.TrimSpace(line), ' ') + 1
 	b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(line[i:]))
@@ -251,4 +251,16 @@ func spoil(t *testing.T, line string) string {
 	}
 	b[20] ^= 1
 	return line[:i] + base64.StdEncoding.EncodeToString(b) + "\n"
+}
+
+// skey is the log's signer in x/mod's form.
+func skey(t testing.TB, s tree.LogSigner, seed byte) note.Signer {
+	t.Helper()
+	vkey := strings.Split(s.Key().String(), "+")
+	ns, err := note.NewSigner(fmt.Sprintf("PRIVATE+KEY+%s+%s+%s", vkey[0], vkey[1],
+		base64.StdEncoding.EncodeToString(append([]byte{1}, logKey(seed).Seed()...))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ns
 }
