@@ -132,22 +132,14 @@ func TestOddButAccepted(t *testing.T) {
 // Plain text is taken where the log's policy allows that field, and only there.
 func TestPlainTextWhereAllowed(t *testing.T) {
 	h := bareHarness(t, nil, nil)
-	policy := DefaultPolicy()
-	policy.PlainText = []string{"stages.intent.text"}
-	genesis, err := NewGenesis(h.key, []Administrator{{"root", h.admin.Public()}}, policy, h.admin, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if h.ledger, err = Create(h.cfg, genesis); err != nil {
-		t.Fatal(err)
-	}
-	h.run()
-	t.Cleanup(h.close)
+	h.policy = DefaultPolicy()
+	h.policy.PlainText = []string{"stages.intent.text"}
+	h.create()
 	h.enrol()
 	plain := &onusv1.Text{Form: &onusv1.Text_Plain{Plain: "find the pods"}}
 	h.submit(func(m *onusv1.Record) { m.GetStages().Intent = &onusv1.Intent{Text: plain} })
 	bad := h.sign(h.step(func(m *onusv1.Record) { m.GetStages().Decision = &onusv1.Decision{Text: plain} }), h.agent)
-	_, err = h.ledger.Submit(context.Background(), Submission{Envelope: bad.Envelope})
+	_, err := h.ledger.Submit(context.Background(), Submission{Envelope: bad.Envelope})
 	wantReason(t, err, "PLAIN_TEXT_FORBIDDEN")
 	h.checkLog()
 }

@@ -12,28 +12,38 @@ import (
 // from the given position on, at most limit of them (0 means 100, at most
 // 1,000). next is the position after the last, or 0 at the end.
 func (l *Ledger) Agents(from, limit int) (agents []*onusv1.RegisteredAgent, next int, err error) {
-	switch {
-	case limit == 0:
-		limit = DefaultPage
-	case limit < 0 || limit > MaxPage:
-		return nil, 0, &RangeError{"page_size", fmt.Sprintf("is %d, but must be 1 to %d", limit, MaxPage)}
-	}
 	h := l.head.Load()
 	ids := l.registry.Agents(h.size)
-	if from < 0 || from > len(ids) {
-		return nil, 0, fmt.Errorf("%w: it is of another log", ErrPageToken)
+	ids, next, err = pageOf(ids, from, limit)
+	if err != nil {
+		return nil, 0, err
 	}
-	for _, id := range ids[from:min(len(ids), from+limit)] {
+	for _, id := range ids {
 		a, err := l.agent(h, id)
 		if err != nil {
 			return nil, 0, err
 		}
 		agents = append(agents, a)
 	}
-	if from+limit < len(ids) {
+	return agents, next, nil
+}
+
+// pageOf returns the part of a list that is one page, and the position after
+// it, or 0 at the end.
+func pageOf[T any](all []T, from, limit int) (page []T, next int, err error) {
+	switch {
+	case limit == 0:
+		limit = DefaultPage
+	case limit < 0 || limit > MaxPage:
+		return nil, 0, &RangeError{"page_size", fmt.Sprintf("is %d, but must be 1 to %d", limit, MaxPage)}
+	}
+	if from < 0 || from > len(all) {
+		return nil, 0, fmt.Errorf("%w: it is of another log", ErrPageToken)
+	}
+	if from+limit < len(all) {
 		next = from + limit
 	}
-	return agents, next, nil
+	return all[from:min(len(all), from+limit)], next, nil
 }
 
 func (l *Ledger) agent(h *head, id string) (*onusv1.RegisteredAgent, error) {
@@ -42,8 +52,7 @@ func (l *Ledger) agent(h *head, id string) (*onusv1.RegisteredAgent, error) {
 	a := &onusv1.RegisteredAgent{Agent: class, Operator: op, Index: index, LastIndex: -1,
 		Revoked: l.revokedAt(h, &onusv1.Author{Agent: id, Operator: class.GetOperator()})}
 	for _, k := range l.registry.Keys(id, h.size) {
-		a.Keys = append(a.Keys, &onusv1.RegisteredKey{KeyId: k.Key.ID(), Instance: k.Instance, Index: k.Index,
-			Revoked: l.revokedAt(h, &onusv1.Author{KeyId: k.Key.ID()}, &onusv1.Author{Instance: k.Instance, Agent: id})})
+		a.Keys = append(a.Keys, l.registeredKey(h, k))
 	}
 	c, err := l.index.cursor(post(byAgent, id), 0, h.size)
 	if err != nil {

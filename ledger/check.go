@@ -8,6 +8,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/onus-ledger/onus/verifier"
+	"github.com/onus-ledger/onus/verifier/authority"
 	"github.com/onus-ledger/onus/verifier/record"
 	"github.com/onus-ledger/onus/verifier/registry"
 	"github.com/onus-ledger/onus/verifier/tree"
@@ -32,7 +33,7 @@ func (c *Checked) problem(format string, args ...any) {
 }
 
 // Check reads a whole stopped ledger and compares every row with what the
-// entries say it must be: hashes, ids, registry, head, contents, indexes. It
+// entries say it must be: hashes, ids, registry, authority, head, contents, indexes. It
 // needs no state that Open would build, so that it can say what keeps Open
 // from working. It changes nothing. progress may be nil.
 func Check(ctx context.Context, cfg Config, progress func(done, of int64)) (*Checked, error) {
@@ -69,7 +70,12 @@ type checker struct {
 	head     *head
 	mark     int64
 	postings int64 // rows that the entries below mark call for
-	grown    growing
+	grown    *treeState
+	// state is what the entries say of authority, over rows of its own.
+	state *authority.State
+	rows  authority.Memory
+	// tokens counts the entries with a user's token that was checked.
+	tokens int64
 }
 
 func (c *checker) run(ctx context.Context) error {
@@ -96,8 +102,10 @@ func (c *checker) run(ctx context.Context) error {
 	} else if !errors.Is(err, pebble.ErrNotFound) {
 		return fmt.Errorf("read watermark: %w", err)
 	}
-	c.grown = newGrowing(registry.New())
+	c.grown = newTreeState()
 	audit := verifier.NewAudit()
+	c.rows = authority.Memory{}
+	c.state = authority.New(audit.Registry(), c.rows)
 	if err := c.entries(ctx, audit); err != nil {
 		return err
 	}
@@ -105,6 +113,7 @@ func (c *checker) run(ctx context.Context) error {
 	for _, f := range c.out.Audit.Faults {
 		c.out.problem("%s", f)
 	}
+	c.authority()
 	c.signedHead(audit, registryCount)
 	return c.counts(registryCount)
 }
@@ -114,10 +123,16 @@ func (c *checker) run(ctx context.Context) error {
 func (c *checker) entries(ctx context.Context, audit *verifier.Audit) error {
 	l := &Ledger{db: c.db}
 	var chunk [][]byte
+	var read []*Entry
 	registryNumber := int64(0)
 	flush := func() {
 		audit.Add(chunk)
-		chunk = nil
+		// The registry has these entries now. It is a history, so that it
+		// has more than those before each of them does no harm.
+		for _, e := range read {
+			c.state.Add(e.Record, e.Index, &e.Stamp)
+		}
+		chunk, read = nil, nil
 	}
 	err := l.scan(0, c.head.size, func(index int64, raw []byte) (bool, error) {
 		if err := ctx.Err(); err != nil {
@@ -129,12 +144,14 @@ func (c *checker) entries(ctx context.Context, audit *verifier.Audit) error {
 		if index >= c.head.size&^(tileWidth-1) {
 			c.leaf(index, leaf)
 		}
-		if r, err := recordOf(raw); err == nil {
-			if registry.Concerns(r) {
+		if e, err := parseEntry(index, chunk[len(chunk)-1]); err == nil {
+			if registry.Concerns(e.Record) {
 				c.row(keyRegistry(registryNumber), u64(index), "registry entry %d", registryNumber)
 				registryNumber++
 			}
-			c.record(index, r)
+			c.record(index, e.Record)
+			c.userToken(e)
+			read = append(read, e)
 		}
 		if len(chunk) == 1024 {
 			flush()
@@ -209,6 +226,25 @@ func (c *checker) record(index int64, r *record.Record) {
 	}
 }
 
+// userToken checks that the token which the stamp speaks of is kept.
+func (c *checker) userToken(e *Entry) {
+	if e.Stamp.Assurance == 0 {
+		return
+	}
+	c.tokens++
+	if _, err := c.vault.userToken(e); err != nil {
+		c.out.problem("%v", err)
+	}
+}
+
+// authority compares the rows that apply wrote with what the entries give.
+func (c *checker) authority() {
+	for _, key := range c.rows.Keys() {
+		want, _ := c.rows.Get(key)
+		c.row(keyAuthority(key), want, "authority row %q", key)
+	}
+}
+
 func (c *checker) row(key, want []byte, what string, args ...any) {
 	got, err := get(c.db, key)
 	if err != nil {
@@ -251,7 +287,8 @@ func (c *checker) counts(registryCount int64) error {
 		prefix byte
 		want   int64
 		what   string
-	}{{prefixEntry, size, "entries"}, {prefixID, size, "ids"}, {prefixTile, tiles, "tiles"}, {prefixLeaf, size % tileWidth, "leaves"}, {prefixRegistry, registryCount, "registry rows"}, {prefixPosting, c.postings, "index rows"}} {
+	}{{prefixEntry, size, "entries"}, {prefixID, size, "ids"}, {prefixTile, tiles, "tiles"}, {prefixLeaf, size % tileWidth, "leaves"}, {prefixRegistry, registryCount, "registry rows"},
+		{prefixAuthority, int64(len(c.rows)), "authority rows"}, {prefixUserToken, c.tokens, "users' tokens"}, {prefixPosting, c.postings, "index rows"}} {
 		n, err := c.count(t.prefix)
 		if pebble.IsCorruptionError(err) {
 			c.out.problem("%v", damaged(t.what, err))

@@ -104,6 +104,7 @@ func TestCheckFindsDamage(t *testing.T) {
 		{"head cut", put(keyHead, make([]byte, 20)), "head", false},
 		{"head gone", drop(keyHead), "head", false},
 		{"version", put(keyVersion, []byte{2}), "version", false},
+		{"another version", flip(keyVersion, 0), "format version 3, this program reads 2", false},
 		{"version gone", drop(keyVersion), "version", false},
 		{"content", flip(keyContent(4, [32]byte(text.GetCommitment())), -1), "entry 4", true},
 		{"content cut", put(keyContent(4, [32]byte(text.GetCommitment())), []byte{200}), "entry 4", true},

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -47,6 +48,8 @@ type crasher struct {
 	promised []acknowledged
 	names    map[string]string
 	images   []image
+	// grant is what the actions draw on, an EUR each.
+	grant *record.Record
 }
 
 func newCrasher(rng *rand.Rand) (*crasher, vfs.FS) {
@@ -94,6 +97,10 @@ func (c *crasher) promise(r *record.Record, receipt *onusv1.Receipt) {
 func TestCrashAtEveryWrite(t *testing.T) {
 	c, fs := newCrasher(newRand(t))
 	h := newHarness(t, fs, func(c *Config) { c.MaxBatch = 16 })
+	h.enrolOperator()
+	root := h.own(&onusv1.Grant{Scope: orders("1000")})
+	h.log(root)
+	c.grant = root
 	c.take(1, true)
 	load(h, c, long(20))
 	c.take(1, false)
@@ -121,7 +128,9 @@ func load(h *harness, c *crasher, n int) {
 			for i := w; i < n; i += 4 {
 				text, content := record.NewText([]byte("show me the pods"))
 				r := h.record(func(m *onusv1.Record) {
+					m.Grant = c.grant.ID.String()
 					m.GetStages().Intent = &onusv1.Intent{Text: text}
+					m.GetStages().Action.Element = &onusv1.ScopeElement{Type: "order", Action: "place", Amount: "1", Unit: "EUR"}
 				})
 				got := h.must(h.ledger.Submit(context.Background(), Submission{Envelope: r.Envelope, Contents: []*onusv1.Content{content}}))
 				c.promise(r, got.Receipt)
@@ -182,10 +191,35 @@ func (im image) check(of *harness) {
 			t.Errorf("crash before a write to %s: name of %s is %q, want %q: %v", im.op, p, got, name, err)
 		}
 	}
+	im.checkTotal(h)
 	if got := h.grow(2); got[1].Receipt.Index != size+1 {
 		t.Errorf("after the crash new records come to index %d, want %d", got[1].Receipt.Index, size+1)
 	}
 	h.checkRows() // with the auditor's own check over all entries
+}
+
+// checkTotal wants what was used up of the grant to be what the entries that
+// are there use up, neither less nor more.
+func (im image) checkTotal(h *harness) {
+	grants, _, err := h.ledger.Grants(GrantQuery{}, 0, "", func(*Entry) bool { return true })
+	if err != nil || len(grants) != 1 {
+		h.t.Errorf("crash before a write to %s: %d grants, %v", im.op, len(grants), err)
+		return
+	}
+	want := 0
+	for i := int64(0); i < h.ledger.Size(); i++ {
+		m, err := h.ledger.recordAt(i)
+		if err != nil {
+			h.t.Error(err)
+			return
+		}
+		if m.GetStages().GetAction().GetElement().GetAmount() != "" {
+			want++
+		}
+	}
+	if got := grants[0].Status.GetUses()[0].GetTotal(); got != fmt.Sprint(want) {
+		h.t.Errorf("crash before a write to %s: %s EUR are used up, %d records say so", im.op, got, want)
+	}
 }
 
 // A crash while a ledger is created leaves either no ledger, which can be

@@ -24,6 +24,9 @@ func TestNothingUnsyncedIsShown(t *testing.T) {
 	g, fs := newGate(vfs.NewMem())
 	defer g.open()
 	h := newHarness(t, fs, nil)
+	h.enrolOperator()
+	grant := h.own(&onusv1.Grant{Scope: orders("1000"), MaxDepth: 1})
+	h.log(grant)
 	root, _ := h.submit(nil)
 	h.grow(300) // past a tile's edge
 	for round := range long(6) {
@@ -33,7 +36,10 @@ func TestNothingUnsyncedIsShown(t *testing.T) {
 		var wg sync.WaitGroup
 		var pending []*record.Record
 		for range 20 {
-			r := h.record(func(m *onusv1.Record) { m.Parent = root.ID.String(); m.Causes = []string{root.ID.String()} })
+			r := h.record(func(m *onusv1.Record) {
+				m.Parent, m.Causes, m.Grant = root.ID.String(), []string{root.ID.String()}, grant.ID.String()
+				m.GetStages().Action.Element = &onusv1.ScopeElement{Type: "order", Action: "place", Amount: "1", Unit: "EUR"}
+			})
 			pending = append(pending, r)
 			wg.Go(func() {
 				got, err := h.ledger.Submit(context.Background(), Submission{Envelope: r.Envelope})
@@ -45,6 +51,11 @@ func TestNothingUnsyncedIsShown(t *testing.T) {
 				}
 			})
 		}
+		below := h.pass(grant, &onusv1.Grant{Agent: testAgent, Scope: orders("10")})
+		wg.Go(func() {
+			h.must(h.ledger.Submit(context.Background(), Submission{Envelope: below.Envelope}))
+			returned.Add(1)
+		})
 		wg.Go(func() {
 			agent := fmt.Sprintf("spiffe://example.com/agent-%d", round)
 			h.must(h.register(&onusv1.Registration{Subject: &onusv1.Registration_Agent{Agent: &onusv1.AgentClass{
@@ -56,12 +67,13 @@ func TestNothingUnsyncedIsShown(t *testing.T) {
 			t.Fatalf("the batch is not visible in Pebble (%v): this test tests nothing", err)
 		}
 		hammer(h, durable, root, pending)
+		hammerGrants(h, durable, grant, below, 20*round)
 		if n := returned.Load(); n != 0 {
 			t.Errorf("%d submissions returned before the sync", n)
 		}
 		g.open()
 		wg.Wait()
-		if got, want := h.ledger.Size(), durable+21; got != want {
+		if got, want := h.ledger.Size(), durable+22; got != want {
 			t.Errorf("after the sync the log has %d entries, want %d", got, want)
 		}
 		for _, r := range pending {
@@ -72,6 +84,39 @@ func TestNothingUnsyncedIsShown(t *testing.T) {
 	}
 	h.checkLog()
 	h.checkRows()
+}
+
+// hammerGrants wants what was used up to be as of the durable size, too: rows
+// of authority are overwritten, so that a reader could see what is not synced.
+func hammerGrants(h *harness, durable int64, grant, below *record.Record, used int) {
+	t, l := h.t, h.ledger
+	until := time.Now().Add(20 * time.Millisecond)
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for time.Now().Before(until) {
+				path, err := l.GrantPath(grant.ID)
+				if err != nil {
+					t.Errorf("GrantPath: %v", err)
+					return
+				}
+				if u := path[0].Status.GetUses()[0]; u.GetTotal() != fmt.Sprint(used) || u.GetLast() >= durable {
+					t.Errorf("used up are %s EUR, last at %d; durable are %d EUR and %d entries", u.GetTotal(), u.GetLast(), used, durable)
+					return
+				}
+				if _, err := l.GrantPath(below.ID); !errors.Is(err, ErrNotFound) {
+					t.Errorf("a grant that is not synced: %v, want ErrNotFound", err)
+					return
+				}
+				grants, _, err := l.Grants(GrantQuery{Parent: grant.ID.String()}, 0, "", func(*Entry) bool { return true })
+				if err != nil || len(grants) > 0 && grants[0].Entry.Index >= durable {
+					t.Errorf("Grants: %v, %v", grants, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // hammer reads all that can be read, from several goroutines for a while, and

@@ -29,8 +29,19 @@ func DefaultPolicy() *onusv1.Policy {
 }
 
 // NewGenesis makes the record of entry 0, signed by the first administrator.
+// The log's host says nothing itself: see [NewHostedGenesis].
 func NewGenesis(key tree.LogKey, admins []Administrator, policy *onusv1.Policy, signer record.Signer, now time.Time) (*record.Record, error) {
+	return NewHostedGenesis(key, nil, admins, policy, signer, now)
+}
+
+// NewHostedGenesis is [NewGenesis] for a log whose host signs, with that
+// Ed25519 key, what it says itself: key sets that it fetched, rejections,
+// reads.
+func NewHostedGenesis(key tree.LogKey, host *record.PublicKey, admins []Administrator, policy *onusv1.Policy, signer record.Signer, now time.Time) (*record.Record, error) {
 	gen := &onusv1.Genesis{LogKey: key.String(), Policy: policy}
+	if host != nil {
+		gen.HostKey = host.SPKI()
+	}
 	for _, a := range admins {
 		gen.Administrators = append(gen.Administrators, &onusv1.Administrator{Name: a.Name, PublicKey: a.Key.SPKI()})
 	}

@@ -25,11 +25,13 @@ import (
 // harness is a ledger in memory with one administrator, one operator and one
 // agent, and the keys of all.
 type harness struct {
-	t      testing.TB
-	cfg    Config
-	key    tree.LogKey
-	admin  record.Signer
-	agent  record.Signer
+	t     testing.TB
+	cfg   Config
+	key   tree.LogKey
+	admin record.Signer
+	agent record.Signer
+	// policy of the genesis; nil is the default.
+	policy *onusv1.Policy
 	ledger *Ledger
 	stop   func()
 
@@ -79,7 +81,7 @@ func bareHarness(t testing.TB, fs vfs.FS, tweak func(*Config)) *harness {
 		fs = vfs.NewMem()
 	}
 	h := &harness{t: t, admin: seededSigner(t, "admin"), agent: seededSigner(t, "agent")}
-	h.cfg = Config{Dir: "db", FS: fs, Signer: ed25519.NewKeyFromSeed(seed("log")), ContentKey: seed("content"),
+	h.cfg = Config{Dir: "db", FS: fs, Signer: ed25519.NewKeyFromSeed(seed("log")), HostKey: ed25519.NewKeyFromSeed(seed("host")), ContentKey: seed("content"),
 		Fatal: func(err error) { panic(fmt.Sprintf("fatal: %v", err)) }}
 	if tweak != nil {
 		tweak(&h.cfg)
@@ -93,7 +95,11 @@ func bareHarness(t testing.TB, fs vfs.FS, tweak func(*Config)) *harness {
 
 func (h *harness) genesis() *record.Record {
 	h.t.Helper()
-	g, err := NewGenesis(h.key, []Administrator{{"root", h.admin.Public()}}, DefaultPolicy(), h.admin, time.Now())
+	policy := h.policy
+	if policy == nil {
+		policy = DefaultPolicy()
+	}
+	g, err := NewHostedGenesis(h.key, seededSigner(h.t, "host").Public(), []Administrator{{"root", h.admin.Public()}}, policy, h.admin, time.Now())
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/onus-ledger/onus/verifier/entry"
+	"github.com/onus-ledger/onus/verifier/authority"
 	"github.com/onus-ledger/onus/verifier/record"
 	"github.com/onus-ledger/onus/verifier/registry"
 	"github.com/onus-ledger/onus/verifier/tree"
@@ -54,22 +54,35 @@ func parseHead(b []byte) (h *head, registryCount int64, err error) {
 
 // growing is the log as apply has it: at or ahead of the durable head.
 type growing struct {
-	frontier *tree.Frontier
+	*treeState
 	logTime  int64
-	edge     [maxLevels]*tile
 	registry *registry.Registry
+	// authority is the state of grants, limits and approvals, over rows.
+	authority *authority.State
+	rows      *authorityRows
 }
 
-func newGrowing(reg *registry.Registry) growing {
-	g := growing{frontier: tree.NewFrontier(), registry: reg}
-	for i := range g.edge {
-		g.edge[i] = new(tile)
+func (l *Ledger) newGrowing(t *treeState, logTime int64) growing {
+	rows := &authorityRows{db: l.db, fatal: l.cfg.Fatal, fresh: map[string][]byte{}}
+	return growing{treeState: t, logTime: logTime, registry: l.registry, authority: authority.New(l.registry, rows), rows: rows}
+}
+
+// treeState is a tree that grows, with its partial tiles.
+type treeState struct {
+	frontier *tree.Frontier
+	edge     [maxLevels]*tile
+}
+
+func newTreeState() *treeState {
+	t := &treeState{frontier: tree.NewFrontier()}
+	for i := range t.edge {
+		t.edge[i] = new(tile)
 	}
-	return g
+	return t
 }
 
 // append adds a leaf to the tree. full is told each tile that it fills.
-func (g *growing) append(leaf tree.Hash, full func(level int, n int64, t *tile)) {
+func (g *treeState) append(leaf tree.Hash, full func(level int, n int64, t *tile)) {
 	g.frontier.Append(leaf, func(level uint, index int64, h tree.Hash) {
 		tl, height := int(level/tileHeight), level%tileHeight
 		if height == 0 && tl > 0 {
@@ -117,9 +130,12 @@ func (l *Ledger) recover() error {
 		return &CorruptionError{Key: "head", What: fmt.Sprintf("the stored hashes give root %s at size %d, the signed checkpoint has %s at %d",
 			h.root, h.size, cp.Root, cp.Size)}
 	}
-	l.growing = growing{frontier: frontier, logTime: h.logTime, edge: h.edge, registry: l.registry}
+	l.growing = l.newGrowing(&treeState{frontier, h.edge}, h.logTime)
 	if err := l.index.recover(h.size, l.recordAt); err != nil {
 		return fmt.Errorf("recover the indexes: %w", err)
+	}
+	if err := l.knocks.load(); err != nil {
+		return fmt.Errorf("read the keys that knocked: %w", err)
 	}
 	l.head.Store(h)
 	return nil
@@ -168,18 +184,21 @@ func (l *Ledger) recoverRegistry(h *head, count int64) error {
 		if err != nil {
 			return err
 		}
-		r, err := recordOf(raw)
+		e, err := parseEntry(index, raw)
 		if err != nil {
+			return err
+		}
+		if _, err := l.registry.Authenticate(e.Record, index); err != nil {
 			return &CorruptionError{Key: fmt.Sprintf("entry %d", index), What: record.What(err)}
 		}
-		if _, err := l.registry.Authenticate(r, index); err != nil {
-			return &CorruptionError{Key: fmt.Sprintf("entry %d", index), What: record.What(err)}
-		}
-		if err := l.registry.Add(r, index, leaf); err != nil {
+		if err := l.registry.Add(e.Record, index, leaf, &e.Stamp); err != nil {
 			return &CorruptionError{Key: fmt.Sprintf("entry %d", index), What: record.What(err)}
 		}
 		if n == 0 {
 			if l.signer, err = newLogSigner(l.cfg.Signer, l.registry.Genesis().GetLogKey()); err != nil {
+				return err
+			}
+			if l.host, err = newHost(l.cfg, e.Record.Msg); err != nil {
 				return err
 			}
 		}
@@ -239,12 +258,4 @@ func get(r pebble.Reader, key []byte) ([]byte, error) {
 func damaged(where string, err error) *CorruptionError {
 	what, _, _ := strings.Cut(err.Error(), "\n")
 	return &CorruptionError{Key: where, What: what}
-}
-
-func recordOf(raw []byte) (*record.Record, error) {
-	e, err := entry.Parse(raw)
-	if err != nil {
-		return nil, err
-	}
-	return record.Parse(e.Envelope)
 }

@@ -29,7 +29,13 @@ const (
 	byResource  property = 8
 	byParent    property = 9
 	byCause     property = 10
+	byGrantee   property = 11 // of a grant: the agent class that it is for
+	byGrant     property = 12 // the grant that a record names
+	byKind      property = 13 // of a grant: kindGrant
 )
+
+// kindGrant is the one kind of record that is indexed as such.
+const kindGrant = "grant"
 
 // posting is a property with its value, hashed to a fixed size: a row is
 // short, and a value of any length or content makes a safe key. Readers look
@@ -72,6 +78,11 @@ func postings(m *onusv1.Record) []posting {
 		for _, r := range record.Resources(e) {
 			one(byResource, r)
 		}
+	}
+	one(byGrant, m.GetGrant())
+	if g := m.GetDelegation(); g != nil {
+		one(byKind, kindGrant)
+		one(byGrantee, g.GetAgent())
 	}
 	one(byParent, m.GetParent())
 	for _, c := range m.GetCauses() {

@@ -20,12 +20,23 @@ import (
 //	l       index u64                 leaf hash, until its tile is full  truth
 //	i       record id                 index u64                          truth
 //	g       registry number u64       index u64                          truth
+//	a       what package authority    state of grants, limits, approvals truth
+//	        names it
 //	c       index u64, commitment     sealed content of that entry       truth
+//	u       index u64                 sealed user's token beside it      truth
 //	k       holder                    wrapped key of the holder          truth
 //	n       pseudonym                 sealed name                        truth
 //	p       keyed hash of the name    pseudonym                          truth
 //	w       –                         watermark: index u64               derived
 //	x       kind u8, hash 16, idx u64 –: the entry has that property     derived
+//	q       key id                    a key that knocked: PendingKey     neither
+//
+// The rows under a follow from the entries, as the registry does. They are
+// truth all the same: apply reads them, so they stand in the batch of the
+// entries that they come from, and Check makes them again and compares.
+//
+// The rows under q are a note for administrators of what was refused. They are
+// at most 1,000, nothing rests on them, and a crash may lose the newest.
 //
 // Partial tiles are not stored: the right edge is made again from at most 255
 // leaf hashes, and 255 tiles a level, when the ledger opens.
@@ -35,7 +46,7 @@ import (
 // A change to a row's meaning is a new format version, and a test that reads
 // a database of the old one.
 const (
-	formatVersion = 1
+	formatVersion = 2
 
 	prefixVersion   = 'v'
 	prefixHead      = 'h'
@@ -44,12 +55,15 @@ const (
 	prefixLeaf      = 'l'
 	prefixID        = 'i'
 	prefixRegistry  = 'g'
+	prefixAuthority = 'a'
 	prefixContent   = 'c'
+	prefixUserToken = 'u'
 	prefixHolder    = 'k'
 	prefixName      = 'n'
 	prefixPseudonym = 'p'
 	prefixWatermark = 'w'
 	prefixPosting   = 'x'
+	prefixKnock     = 'q'
 )
 
 var (
@@ -81,6 +95,14 @@ func keyLeaf(index int64) []byte {
 func keyContent(index int64, sum [record.CommitmentSize]byte) []byte {
 	return append(binary.BigEndian.AppendUint64([]byte{prefixContent}, uint64(index)), sum[:]...)
 }
+
+func keyAuthority(key string) []byte { return append([]byte{prefixAuthority}, key...) }
+
+func keyUserToken(index int64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{prefixUserToken}, uint64(index))
+}
+
+func keyKnock(keyID string) []byte { return append([]byte{prefixKnock}, keyID...) }
 
 func keyHolder(holder string) []byte       { return append([]byte{prefixHolder}, holder...) }
 func keyName(pseudonym string) []byte      { return append([]byte{prefixName}, pseudonym...) }

@@ -13,6 +13,19 @@
 // While batch k syncs, batch k+1 gathers in the queue; there is no timer, so
 // an idle ledger answers in about one sync.
 //
+// A user's token that comes beside a record is verified at admission as well,
+// with the newest key set of its issuer in the log. It is the one place where a
+// caller may wait for somebody outside: a key that the log does not know is
+// fetched, and logged before it is used.
+//
+// # What the ledger says itself
+//
+// Key sets, trust bundles, reads, and rejections of what revoked parties send
+// are records like all others, signed with the host's key, which genesis
+// names. All but rejections come through the queue. A rejection takes the place
+// of the record that it refuses, so apply makes it, and all of it follows from
+// that record and the log.
+//
 // # The durable head
 //
 // Pebble shows a batch to readers before its sync returns. So no reader takes
@@ -32,17 +45,13 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/onus-ledger/onus/verifier/record"
 	"github.com/onus-ledger/onus/verifier/registry"
@@ -57,6 +66,16 @@ type Config struct {
 	FS vfs.FS
 	// Signer is the log's Ed25519 key.
 	Signer crypto.Signer
+	// HostKey is the Ed25519 key that the genesis names for what the ledger
+	// says itself: key sets and trust bundles that it fetched, rejections,
+	// reads. Nil: it says nothing.
+	HostKey crypto.Signer
+	// Keys fetches the public keys of issuers of users' tokens; nil: tokens
+	// are checked with the key sets that are in the log.
+	Keys KeySource
+	// Audience is what a user's token that was exchanged for the ledger
+	// names as its audience; empty means the log's origin.
+	Audience string
 	// ContentKey, 32 bytes, wraps the keys of stored contents and names.
 	ContentKey []byte
 	// Clock proposes log times; nil means time.Now.
@@ -105,6 +124,7 @@ type Ledger struct {
 	cfg    Config
 	db     *pebble.DB
 	signer tree.LogSigner
+	host   *host // nil without a host key
 	vault  *vault
 	index  *index
 	tiles  *tileCache
@@ -126,6 +146,15 @@ type Ledger struct {
 	accepting sync.RWMutex
 	stopped   bool // under accepting
 	running   atomic.Bool
+	// fetches holds, for each issuer, the turn to fetch its keys.
+	fetches fetches
+	// unchecked counts the users' tokens that could not be checked.
+	unchecked atomic.Int64
+	knocks    *knocks
+	// closing ends what goes on beside Run; beside waits for it.
+	closing context.Context
+	close   context.CancelFunc
+	beside  sync.WaitGroup
 	// batchTime is how long the last batch took, for retry hints.
 	batchTime atomic.Int64
 }
@@ -173,13 +202,17 @@ func Create(cfg Config, genesis *record.Record) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create ledger: %w", err)
 	}
+	h, err := newHost(cfg, genesis.Msg)
+	if err != nil {
+		return nil, fmt.Errorf("create ledger: %w", err)
+	}
 	l, err := open(cfg, true)
 	if err != nil {
 		return nil, err
 	}
-	l.signer = signer
+	l.signer, l.host = signer, h
 	l.head.Store(&head{root: tree.Empty, next: make(chan struct{})})
-	l.growing = newGrowing(l.registry)
+	l.growing = l.newGrowing(newTreeState(), 0)
 	p := newPending(genesis, key)
 	l.commit([]*pending{p})
 	if err := (<-p.done).err; err != nil {
@@ -238,89 +271,9 @@ func open(cfg Config, create bool) (*Ledger, error) {
 		queue:    make(chan *pending, cfg.Queue),
 	}
 	l.index = newIndex(db, cfg.Logger)
+	l.knocks = newKnocks(db, cfg.Logger)
+	l.closing, l.close = context.WithCancel(context.Background())
 	return l, nil
-}
-
-// databaseExists reports whether there is a database, with or without a
-// ledger in it.
-func databaseExists(cfg Config) (bool, error) {
-	desc, err := pebble.Peek(cfg.Dir, cfg.FS)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("look into %s: %w", cfg.Dir, err)
-	}
-	return desc.Exists, nil
-}
-
-// hasHead reports whether the database holds a ledger. It changes nothing.
-func hasHead(cfg Config) (bool, error) {
-	db, err := openDatabase(cfg, true)
-	if err != nil {
-		return false, err
-	}
-	defer db.Close()
-	_, err = get(db, keyHead)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// openDatabase opens the database, and says in our words what keeps it shut.
-func openDatabase(cfg Config, readOnly bool) (*pebble.DB, error) {
-	o := pebbleOptions(cfg)
-	o.ReadOnly = readOnly
-	db, err := pebble.Open(cfg.Dir, o)
-	switch {
-	case err == nil:
-		return db, nil
-	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EWOULDBLOCK):
-		return nil, fmt.Errorf("another process has %s open, perhaps onus serve: stop it first", cfg.Dir)
-	case pebble.IsCorruptionError(err):
-		return nil, damaged(cfg.Dir, err)
-	}
-	return nil, fmt.Errorf("open database: %s", err)
-}
-
-func pebbleOptions(cfg Config) *pebble.Options {
-	o := &pebble.Options{
-		FS:     cfg.FS,
-		Logger: pebbleLogger{cfg},
-		// A damaged file is an error of the read that met it, and not the end
-		// of the process: Check must be able to say what is damaged.
-		EventListener: &pebble.EventListener{DataCorruption: func(info pebble.DataCorruptionInfo) {
-			cfg.Logger.Error("a database file is damaged: keep it as evidence and restore a backup", "path", info.Path, "err", info.Details.Error())
-		}},
-		FormatMajorVersion: pebble.FormatNewest,
-		MemTableSize:       32 << 20,
-		CacheSize:          64 << 20,
-	}
-	// Looking up whether an id is known is a read that nearly always misses.
-	for i := range o.Levels {
-		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
-	}
-	return o
-}
-
-// pebbleLogger ends the process where Pebble cannot go on: a Fatalf that
-// returned would leave its commit pipeline stuck.
-type pebbleLogger struct{ cfg Config }
-
-func (pebbleLogger) Infof(string, ...any) {}
-func (l pebbleLogger) Errorf(format string, args ...any) {
-	l.cfg.Logger.Error("database", "err", fmt.Sprintf(format, args...))
-}
-func (l pebbleLogger) Fatalf(format string, args ...any) {
-	// Pebble formats errors with %+v, which would print where it was.
-	for i, a := range args {
-		if err, ok := a.(error); ok {
-			args[i] = err.Error()
-		}
-	}
-	l.cfg.Fatal(fmt.Errorf(strings.ReplaceAll(format, "%+v", "%v"), args...))
-	panic("ledger: Fatal returned")
 }
 
 // newLogSigner makes the log's signer, which must be the one that genesis names.
@@ -345,7 +298,9 @@ func (l *Ledger) Close() error {
 	l.accepting.Lock()
 	l.stopped = true
 	l.accepting.Unlock()
-	err := l.index.flushAll()
+	l.close()
+	l.beside.Wait()
+	err := errors.Join(l.index.flushAll(), l.knocks.flush())
 	// Flushed tables make the next Open quick: nothing is left to replay.
 	err = errors.Join(err, l.db.Flush(), l.db.Close())
 	if err != nil {

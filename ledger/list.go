@@ -24,6 +24,11 @@ type Query struct {
 	// no bound.
 	Since, Before int64
 	NewestFirst   bool
+
+	// grants lists grants alone; grantee is whom they are for, and grant the
+	// one that they were given under.
+	grants         bool
+	grantee, grant string
 }
 
 // Page bounds of a listing.
@@ -47,6 +52,11 @@ var ErrPageToken = errors.New("page token is not of this query")
 // List returns the records that match q, a page at a time. Pages are stable:
 // all of one listing are as of the size at its first.
 func (l *Ledger) List(q Query, limit int, token string) (*Page, error) {
+	return l.list(q, limit, token, func(*Entry) bool { return true })
+}
+
+// list is [Ledger.List] of those entries that keep keeps.
+func (l *Ledger) list(q Query, limit int, token string, keep func(*Entry) bool) (*Page, error) {
 	switch {
 	case limit == 0:
 		limit = DefaultPage
@@ -91,7 +101,7 @@ func (l *Ledger) List(q Query, limit int, token string) (*Page, error) {
 		if err != nil {
 			return nil, err
 		}
-		if q.matches(e.Record.Msg) {
+		if q.matches(e.Record.Msg) && keep(e) {
 			page.Entries = append(page.Entries, e)
 		}
 		if at = i + 1; q.NewestFirst {
@@ -173,7 +183,15 @@ func (q *Query) filters() []filter {
 		{byAgent, q.Agent}, {byInstance, q.Instance}, {byOperator, q.Operator},
 		{byUser, q.User}, {bySession, q.Session}, {bySubject, q.Subject},
 		{byOperation, q.Operation}, {byResource, q.Resource},
+		{byGrantee, q.grantee}, {byGrant, q.grant}, {byKind, q.kind()},
 	}
+}
+
+func (q *Query) kind() string {
+	if q.grants {
+		return kindGrant
+	}
+	return ""
 }
 
 // matches looks at the record itself: postings are hashes.
@@ -181,6 +199,7 @@ func (q *Query) matches(m *onusv1.Record) bool {
 	a, e := m.GetAuthor(), m.GetStages().GetAction().GetElement()
 	is := func(want string, have ...string) bool { return want == "" || slices.Contains(have, want) }
 	return is(q.Agent, a.GetAgent()) && is(q.Instance, a.GetInstance()) && is(q.Operator, a.GetOperator()) &&
+		(!q.grants || m.GetDelegation() != nil) && is(q.grantee, m.GetDelegation().GetAgent()) && is(q.grant, m.GetGrant()) &&
 		is(q.User, m.GetUser()) && is(q.Session, m.GetSession()) && is(q.Subject, m.GetSubjects()...) &&
 		(q.Operation == "" || e != nil && q.Operation == record.Operation(e)) &&
 		(q.Resource == "" || e != nil && slices.Contains(record.Resources(e), q.Resource))

@@ -46,6 +46,7 @@ func newModel(t *testing.T) *model {
 		}
 		return ps
 	}
+	m.enrolOperator()
 	m.users, m.subject, m.session = mint(NameUser), mint(NameSubject), mint(NameSession)
 	m.learn()
 	return m
@@ -98,9 +99,9 @@ func (m *model) random() *record.Record {
 
 func TestModel(t *testing.T) {
 	m := newModel(t)
-	for range long(120) {
+	for range long(150) {
 		m.clock.Add(int64(m.rng.IntN(50) - 5)) // clocks go back, too
-		switch op := m.rng.IntN(20); op {
+		switch op := m.rng.IntN(25); op {
 		case 0, 1, 2:
 			m.submitOne()
 		case 3, 4, 5:
@@ -127,6 +128,10 @@ func TestModel(t *testing.T) {
 				t.Fatal(err)
 			}
 			m.open()
+		case 20, 21, 22:
+			m.delegate()
+		case 23, 24:
+			m.spent()
 		}
 		if got, want := m.ledger.Size(), int64(len(m.entries)); got != want {
 			t.Fatalf("ledger has %d entries, model %d", got, want)

@@ -75,12 +75,16 @@ func (l *Ledger) recordAt(index int64) (*onusv1.Record, error) {
 
 // Receipt returns the entry at index with its proof at the durable head.
 func (l *Ledger) Receipt(index int64) (*onusv1.ProvenRecord, error) {
+	return l.receiptAt(l.head.Load(), index)
+}
+
+func (l *Ledger) receiptAt(h *head, index int64) (*onusv1.ProvenRecord, error) {
 	e, err := l.Entry(index)
 	if err != nil {
 		return nil, err
 	}
 	env := e.Record.Envelope
-	rec, err := l.prove(l.head.Load(), index, e.Record.ID, e.Raw, env.Signature)
+	rec, err := l.prove(h, index, e.Record.ID, e.Raw, env.Signature)
 	if err != nil {
 		return nil, err
 	}

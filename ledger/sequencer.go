@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/onus-ledger/onus/verifier/authority"
 	"github.com/onus-ledger/onus/verifier/entry"
 	"github.com/onus-ledger/onus/verifier/record"
 	"github.com/onus-ledger/onus/verifier/registry"
@@ -70,9 +71,8 @@ func (l *Ledger) take(batch []*pending) []*pending {
 
 // applied is one entry that apply made.
 type applied struct {
-	p     *pending
+	rec   *record.Record
 	index int64
-	raw   []byte
 }
 
 // commit applies a batch and makes it durable. It is the only place where the
@@ -101,7 +101,7 @@ func (l *Ledger) commit(batch []*pending) {
 			panic("ledger: Fatal returned")
 		}
 		for _, e := range entries {
-			l.index.add(e.index, e.p.rec.Msg)
+			l.index.add(e.index, e.rec.Msg)
 		}
 		l.head.Store(next)
 		close(h.next)
@@ -121,6 +121,7 @@ func (l *Ledger) commit(batch []*pending) {
 // l.growing. It reads no clock, no random source and no network.
 func (l *Ledger) apply(b *pebble.Batch, batch []*pending, proposed int64) ([]applied, []placed) {
 	g := &l.growing
+	g.rows.begin(b)
 	logTime := max(proposed, g.logTime)
 	answers := make([]placed, len(batch))
 	entries := make([]applied, 0, len(batch))
@@ -131,7 +132,18 @@ func (l *Ledger) apply(b *pebble.Batch, batch []*pending, proposed int64) ([]app
 			continue
 		}
 		index := g.frontier.Size()
-		raw, err := l.applyOne(p, index, logTime)
+		p, refused, err := l.orRejection(p, index)
+		if err != nil {
+			answers[i] = placed{err: err}
+			continue
+		}
+		if refused != nil {
+			if at, ok := l.isKnown(p.rec.ID, inBatch); ok {
+				answers[i] = placed{err: &RejectedError{refused, at}}
+				continue
+			}
+		}
+		e, raw, err := l.applyOne(p, index, logTime)
 		if err != nil {
 			answers[i] = placed{err: err}
 			continue
@@ -139,10 +151,11 @@ func (l *Ledger) apply(b *pebble.Batch, batch []*pending, proposed int64) ([]app
 		leaf := tree.LeafHash(raw)
 		if registry.Concerns(p.rec) {
 			set(b, keyRegistry(l.registryCount(index)), u64(index))
-			if err := g.registry.Add(p.rec, index, leaf); err != nil {
+			if err := g.registry.Add(p.rec, index, leaf, &e.Stamp); err != nil {
 				panic("ledger: a checked registry entry does not fit: " + err.Error())
 			}
 		}
+		g.authority.Add(p.rec, index, &e.Stamp)
 		set(b, keyLeaf(index), leaf[:])
 		g.append(leaf, func(level int, n int64, t *tile) {
 			set(b, keyTile(level, n), t.marshal())
@@ -158,7 +171,14 @@ func (l *Ledger) apply(b *pebble.Batch, batch []*pending, proposed int64) ([]app
 		for _, c := range p.contents {
 			set(b, keyContent(index, c.commitment), c.sealed)
 		}
-		entries = append(entries, applied{p, index, raw})
+		if p.token.sealed != nil {
+			set(b, keyUserToken(index), p.token.sealed)
+		}
+		entries = append(entries, applied{p.rec, index})
+		if refused != nil {
+			answers[i] = placed{err: &RejectedError{refused, index}}
+			continue
+		}
 		answers[i] = placed{index: index, raw: raw}
 	}
 	return entries, answers
@@ -166,20 +186,20 @@ func (l *Ledger) apply(b *pebble.Batch, batch []*pending, proposed int64) ([]app
 
 // applyOne checks one record against the log before index and returns its
 // entry.
-func (l *Ledger) applyOne(p *pending, index, logTime int64) ([]byte, error) {
+func (l *Ledger) applyOne(p *pending, index, logTime int64) (*entry.Entry, []byte, error) {
 	g := &l.growing
 	key := p.key
 	if index > 0 {
 		var err error
 		if key, err = g.registry.Bound(p.rec, index); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	if err := g.registry.Check(p.rec, index); err != nil {
-		return nil, err
+	if err := p.token.inForce(logTime); err != nil {
+		return nil, nil, err
 	}
 	count, root := g.registry.Stamp(index)
-	e := entry.Entry{
+	e := &entry.Entry{
 		Stamp: entry.Stamp{
 			LogTime:       logTime,
 			RegistryCount: count,
@@ -189,7 +209,24 @@ func (l *Ledger) applyOne(p *pending, index, logTime int64) ([]byte, error) {
 		},
 		Envelope: p.rec.Envelope,
 	}
-	return e.Marshal()
+	if p.token.assurance > 0 {
+		e.Stamp.Assurance, e.Stamp.KeySetEntry, e.Stamp.User = p.token.assurance, p.token.keySet, p.rec.Msg.GetUser()
+	}
+	if err := g.registry.CheckAssurance(p.rec, index, &e.Stamp); err != nil {
+		return nil, nil, err
+	}
+	if err := g.registry.Check(p.rec, index, &e.Stamp); err != nil {
+		return nil, nil, err
+	}
+	if err := g.authority.Check(p.rec, index, logTime); err != nil {
+		return nil, nil, err
+	}
+	if err := authority.CheckWord(p.rec, &e.Stamp); err != nil {
+		return nil, nil, err
+	}
+	e.Stamp.Uses = g.authority.Uses(p.rec, index, logTime)
+	raw, err := e.Marshal()
+	return e, raw, err
 }
 
 // isKnown reports whether the record is in the log or earlier in the batch.

@@ -29,6 +29,9 @@ type Submission struct {
 	// signed: empty, or the record's own.
 	KeyID    string
 	Contents []*onusv1.Content
+	// UserToken is the user's token that the record's token describes,
+	// compact; empty without one. It stays off the log.
+	UserToken string
 }
 
 // Logged is the answer to a submission.
@@ -36,6 +39,11 @@ type Logged struct {
 	Receipt *onusv1.Receipt
 	// Duplicate: the record was in the log before.
 	Duplicate bool
+	// Revoked are the revocations that hit the record's author, as of its
+	// index: it is logged, and flagged.
+	Revoked []registry.Revocation
+	// Token says how the user's token was taken; nil if none came.
+	Token *onusv1.TokenResult
 }
 
 // pending is an admitted record on its way to the log.
@@ -43,6 +51,7 @@ type pending struct {
 	rec      *record.Record
 	key      *registry.Binding
 	contents []sealedContent
+	token    takenToken
 	done     chan placed // has room for the one answer
 }
 
@@ -64,17 +73,18 @@ func newPending(r *record.Record, key *registry.Binding) *pending {
 // the verifier has passed. The same record again returns the same index;
 // contents that come with it then are not looked at.
 //
-// A record that breaks a rule gives a *record.Error and leaves no trace. A
-// full queue gives a *[BusyError]. If ctx ends while the record is on its
+// A record that breaks a rule gives a *record.Error and leaves no trace; so
+// does one whose user's token is not good, which may be sent without it. A
+// record that the log's policy rejects gives a *[RejectedError]. A full queue gives a *[BusyError]. If ctx ends while the record is on its
 // way, Submit returns ctx's error and the record may be logged or not: submit
 // it again to find out.
 func (l *Ledger) Submit(ctx context.Context, s Submission) (*Logged, error) {
-	p, known, err := l.admit(s)
+	p, known, err := l.admit(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	if known >= 0 {
-		return l.receiptOfDuplicate(known)
+		return l.receiptOfDuplicate(known, s.UserToken != "")
 	}
 	if err := l.enqueue(p); err != nil {
 		return nil, err
@@ -95,7 +105,7 @@ func (l *Ledger) SubmitBatch(ctx context.Context, subs []Submission) []Result {
 	results := make([]Result, len(subs))
 	admitted := make([]*pending, len(subs))
 	known := make([]int64, len(subs))
-	each(len(subs), func(i int) { admitted[i], known[i], results[i].Err = l.admit(subs[i]) })
+	each(len(subs), func(i int) { admitted[i], known[i], results[i].Err = l.admit(ctx, subs[i]) })
 	var full error
 	for i, p := range admitted {
 		if p == nil {
@@ -116,7 +126,7 @@ func (l *Ledger) SubmitBatch(ctx context.Context, subs []Submission) []Result {
 		case admitted[i] != nil:
 			results[i].Logged, results[i].Err = l.await(ctx, admitted[i])
 		default:
-			results[i].Logged, results[i].Err = l.receiptOfDuplicate(known[i])
+			results[i].Logged, results[i].Err = l.receiptOfDuplicate(known[i], subs[i].UserToken != "")
 		}
 	})
 	return results
@@ -139,7 +149,7 @@ func each(n int, f func(i int)) {
 // admit checks all that does not depend on the order of the log, against the
 // registry at the durable head. If the record is in the log already, it
 // returns its index as known; else known is -1.
-func (l *Ledger) admit(s Submission) (p *pending, known int64, err error) {
+func (l *Ledger) admit(ctx context.Context, s Submission) (p *pending, known int64, err error) {
 	r, err := record.Parse(s.Envelope)
 	if err != nil {
 		return nil, -1, err
@@ -152,6 +162,7 @@ func (l *Ledger) admit(s Submission) (p *pending, known int64, err error) {
 	// given to who can sign, not to who can replay a payload.
 	key, err := l.registry.Authenticate(r, h.size)
 	if err != nil {
+		l.knocked(r, h.size, err)
 		return nil, -1, err
 	}
 	if known, err := l.lookup(h, r.ID); err == nil {
@@ -170,6 +181,18 @@ func (l *Ledger) admit(s Submission) (p *pending, known int64, err error) {
 		return nil, -1, err
 	}
 	p = newPending(r, key)
+	// Whoever enrols a key is a stranger: its certificates are verified here,
+	// beside others, before apply verifies them again in the one place where
+	// all wait. What it says of a user's token is not known here yet.
+	if k := record.SelfEnrolment(r.Msg); k.GetCredential() != nil {
+		at := max(l.cfg.Clock().UnixMilli(), h.logTime)
+		if err := l.registry.Check(r, h.size, &entry.Stamp{LogTime: at, KeySetEntry: -1}); err != nil {
+			return nil, -1, err
+		}
+	}
+	if p.token, err = l.takeToken(ctx, r, s.UserToken); err != nil {
+		return nil, -1, err
+	}
 	if p.contents, err = l.vault.seal(r, open); err != nil {
 		return nil, -1, err
 	}
@@ -213,24 +236,38 @@ func (l *Ledger) await(ctx context.Context, p *pending) (*Logged, error) {
 		case at.err != nil:
 			return nil, at.err
 		case at.duplicate:
-			return l.receiptOfDuplicate(at.index)
+			return l.receiptOfDuplicate(at.index, p.token.came)
 		}
 		rec, err := l.prove(at.head, at.index, p.rec.ID, at.raw, p.rec.Envelope.Signature)
 		if err != nil {
 			return nil, err
 		}
-		return &Logged{Receipt: rec}, nil
+		return &Logged{Receipt: rec, Revoked: l.registry.Revocations(p.rec.Msg.GetAuthor(), at.index), Token: p.token.result()}, nil
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
 }
 
-func (l *Ledger) receiptOfDuplicate(index int64) (*Logged, error) {
-	proven, err := l.Receipt(index)
+// receiptOfDuplicate answers for a record that is in the log already. If a
+// token came with it, this one is not looked at: what counts is how the first
+// was taken.
+func (l *Ledger) receiptOfDuplicate(index int64, token bool) (*Logged, error) {
+	e, err := l.Entry(index)
 	if err != nil {
 		return nil, err
 	}
-	return &Logged{Receipt: proven.Receipt, Duplicate: true}, nil
+	rec, err := l.prove(l.head.Load(), index, e.Record.ID, e.Raw, e.Record.Envelope.Signature)
+	if err != nil {
+		return nil, err
+	}
+	logged := &Logged{Receipt: rec, Duplicate: true, Revoked: l.registry.Revocations(e.Record.Msg.GetAuthor(), index)}
+	if token {
+		logged.Token = &onusv1.TokenResult{Assurance: int32(e.Stamp.Assurance)}
+		if e.Stamp.Assurance == 0 {
+			logged.Token.Why = "the record was in the log before, and then no token was checked"
+		}
+	}
+	return logged, nil
 }
 
 // prove makes the receipt of an entry as of head h, and passes it through

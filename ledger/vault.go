@@ -103,10 +103,7 @@ func (l *Ledger) Mint(kind NameKind, names []string) ([]string, error) {
 			return nil, &record.Error{Reason: record.ReasonInvalid, Field: fmt.Sprintf("names[%d]", i),
 				Detail: fmt.Sprintf("has %d bytes", len(name)), Next: "use 1 to 512 bytes"}
 		}
-		mac := hmac.New(sha256.New, v.hash)
-		mac.Write([]byte(kind))
-		mac.Write([]byte(name))
-		row := keyPseudonym(mac.Sum(nil))
+		row := v.rowOf(kind, name)
 		if p := fresh[string(row)]; p != "" {
 			pseudonyms[i] = p
 			continue
@@ -133,6 +130,26 @@ func (l *Ledger) Mint(kind NameKind, names []string) ([]string, error) {
 		}
 	}
 	return pseudonyms, nil
+}
+
+// rowOf returns the key of the row with the pseudonym of a name.
+func (v *vault) rowOf(kind NameKind, name string) []byte {
+	mac := hmac.New(sha256.New, v.hash)
+	mac.Write([]byte(kind))
+	mac.Write([]byte(name))
+	return keyPseudonym(mac.Sum(nil))
+}
+
+// standsFor reports whether a pseudonym is the one of that name.
+func (v *vault) standsFor(pseudonym string, kind NameKind, name string) (bool, error) {
+	p, err := get(v.db, v.rowOf(kind, name))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look up name: %w", err)
+	}
+	return string(p) == pseudonym, nil
 }
 
 // Name returns the name behind a pseudonym, or an error that wraps
@@ -167,15 +184,24 @@ func newPseudonym(kind NameKind) string {
 
 // checkPseudonyms refuses a record whose pseudonyms this ledger did not mint.
 func (v *vault) checkPseudonyms(m *onusv1.Record) error {
-	a := m.GetStages().GetAction()
+	a, c := m.GetStages().GetAction(), m.GetCounter()
 	type named struct{ field, p string }
 	all := []named{
-		{"user", m.GetUser()}, {"session", m.GetSession()},
+		{"user", m.GetUser()}, {"session", m.GetSession()}, {"author.user", m.GetAuthor().GetUser()},
 		{"stages.action.element.recipient", a.GetElement().GetRecipient()},
 		{"stages.action.token.sub", a.GetToken().GetSub()},
+		{"stages.decision.proposal.recipient", m.GetStages().GetDecision().GetProposal().GetRecipient()},
+		{"counter.element.recipient", c.GetElement().GetRecipient()}, {"counter.token.sub", c.GetToken().GetSub()},
+		{"registration.key.user", m.GetRegistration().GetKey().GetUser()},
+		{"revocation.session", m.GetRevocation().GetSession()},
 	}
 	for i, s := range m.GetSubjects() {
 		all = append(all, named{fmt.Sprintf("subjects[%d]", i), s})
+	}
+	for i, g := range m.GetDelegation().GetScope() {
+		if p := g.GetElement().GetRecipient(); p != "*" {
+			all = append(all, named{fmt.Sprintf("delegation.scope[%d].element.recipient", i), p})
+		}
 	}
 	for _, n := range all {
 		if n.p == "" {
@@ -225,6 +251,12 @@ func holderOf(m *onusv1.Record, subject string) (string, error) {
 			return m.GetUser(), nil
 		case a.GetOperator() != "":
 			return "operator:" + a.GetOperator(), nil
+		case a.GetService() != "":
+			return "service:" + a.GetService(), nil
+		case a.GetClient() != "":
+			return "client:" + a.GetClient(), nil
+		case a.GetReviewer() != "":
+			return "reviewer:" + a.GetReviewer(), nil
 		default:
 			return "administrator:" + a.GetAdministrator(), nil
 		}

@@ -57,40 +57,60 @@ var issuerClient = &http.Client{CheckRedirect: func(req *http.Request, via []*ht
 	return nil
 }}
 
-// fetchKeys asks an issuer for its metadata, and then for its keys.
-func fetchKeys(ctx context.Context, issuer string) (*IssuerKeys, error) {
+// fetchKeys asks an issuer for its keys, and before that for its metadata,
+// unless it is known where they are.
+func fetchKeys(ctx context.Context, at place) (*IssuerKeys, error) {
 	fetched := time.Now()
-	fail := func(err error) (*IssuerKeys, error) { return nil, fmt.Errorf("keys of %s: %w", issuer, err) }
+	raw, set, err := fetchSet(ctx, at)
+	if err != nil {
+		return nil, fmt.Errorf("keys of %s: %w", at.issuer, err)
+	}
+	return &IssuerKeys{Issuer: at.issuer, Raw: raw, Set: set, Fetched: fetched, at: at}, nil
+}
+
+func fetchSet(ctx context.Context, at place) ([]byte, *credential.KeySet, error) {
+	uri := at.jwksURI
+	if uri == "" {
+		var err error
+		if uri, err = fetchMetadata(ctx, at.issuer); err != nil {
+			return nil, nil, err
+		}
+	}
+	// The keys may be on another host, but not in clear where the issuer is
+	// not.
+	u, err := url.Parse(uri)
+	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(strings.HasPrefix(at.issuer, "http://") && u.Scheme == "http" && isLocal(u)) {
+		return nil, nil, fmt.Errorf("its jwks_uri is %.200q, which is not an https URL", uri)
+	}
+	raw, err := fetch(ctx, uri, credential.MaxKeySet)
+	if err != nil {
+		return nil, nil, err
+	}
+	set, err := credential.ParseKeySet(raw)
+	if err != nil {
+		return nil, nil, errors.New(err.Error()) // not as a record.Error: see KeySet
+	}
+	return raw, set, nil
+}
+
+// fetchMetadata returns an issuer's jwks_uri.
+func fetchMetadata(ctx context.Context, issuer string) (jwksURI string, err error) {
 	// Section 4.1: a slash at the end of the issuer is left out.
 	body, err := fetch(ctx, strings.TrimSuffix(issuer, "/")+"/.well-known/openid-configuration", maxMetadata)
 	if err != nil {
-		return fail(err)
+		return "", err
 	}
 	var meta struct {
 		Issuer string `json:"issuer"`
 		JWKS   string `json:"jwks_uri"`
 	}
 	if err := json.Unmarshal(body, &meta); err != nil {
-		return fail(fmt.Errorf("its metadata: %w", err))
+		return "", fmt.Errorf("its metadata: %w", err)
 	}
 	if meta.Issuer != issuer { // section 4.3
-		return fail(fmt.Errorf("its metadata is that of %.200q", meta.Issuer))
+		return "", fmt.Errorf("its metadata is that of %.200q", meta.Issuer)
 	}
-	// The keys may be on another host, as the issuer says, but not in clear
-	// where the issuer is not.
-	u, err := url.Parse(meta.JWKS)
-	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(strings.HasPrefix(issuer, "http://") && u.Scheme == "http" && isLocal(u)) {
-		return fail(fmt.Errorf("its jwks_uri is %.200q, which is not an https URL", meta.JWKS))
-	}
-	raw, err := fetch(ctx, meta.JWKS, credential.MaxKeySet)
-	if err != nil {
-		return fail(err)
-	}
-	set, err := credential.ParseKeySet(raw)
-	if err != nil {
-		return fail(errors.New(err.Error())) // not as a record.Error: see KeySet
-	}
-	return &IssuerKeys{Issuer: issuer, Raw: raw, Set: set, Fetched: fetched}, nil
+	return meta.JWKS, nil
 }
 
 func fetch(ctx context.Context, address string, most int64) ([]byte, error) {

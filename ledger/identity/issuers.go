@@ -27,8 +27,11 @@ type Issuers struct {
 	Pause time.Duration
 
 	mu    sync.Mutex // guards known, and what it points to
-	known map[string]*issuerState
+	known map[place]*issuerState
 }
+
+// place is an issuer and where its keys are: empty, where its metadata says.
+type place struct{ issuer, jwksURI string }
 
 // IssuerKeys is what an issuer published. It is immutable.
 type IssuerKeys struct {
@@ -38,6 +41,8 @@ type IssuerKeys struct {
 	Set *credential.KeySet
 	// Fetched is when it was asked for.
 	Fetched time.Time
+
+	at place
 }
 
 type issuerState struct {
@@ -55,7 +60,13 @@ type issuerState struct {
 // what the issuer sent. It is never a [*record.Error], because it says nothing
 // about a token.
 func (is *Issuers) KeySet(ctx context.Context, issuer string) (*IssuerKeys, error) {
-	return is.get(ctx, issuer, func(s *issuerState) bool {
+	return is.KeySetAt(ctx, issuer, "")
+}
+
+// KeySetAt is KeySet for an issuer whose keys are at a known address, such as
+// one without metadata; an empty address is where the metadata says.
+func (is *Issuers) KeySetAt(ctx context.Context, issuer, jwksURI string) (*IssuerKeys, error) {
+	return is.get(ctx, place{issuer, jwksURI}, func(s *issuerState) bool {
 		return s.keys != nil && time.Since(s.keys.Fetched) < orElse(is.MaxAge, 10*time.Minute)
 	})
 }
@@ -63,7 +74,7 @@ func (is *Issuers) KeySet(ctx context.Context, issuer string) (*IssuerKeys, erro
 // Newer returns keys that were fetched after old, for a token that names a key
 // that old does not hold. Within Pause it returns old again.
 func (is *Issuers) Newer(ctx context.Context, old *IssuerKeys) (*IssuerKeys, error) {
-	return is.get(ctx, old.Issuer, func(s *issuerState) bool {
+	return is.get(ctx, old.at, func(s *issuerState) bool {
 		return s.keys != nil && (s.keys.Fetched.After(old.Fetched) || s.err == nil && is.pausing(s))
 	})
 }
@@ -104,19 +115,19 @@ func (is *Issuers) pausing(s *issuerState) bool {
 
 // get returns the keys of an issuer, those that are there if they will do and
 // else newer ones. However many ask, one fetches.
-func (is *Issuers) get(ctx context.Context, issuer string, willDo func(*issuerState) bool) (*IssuerKeys, error) {
-	if why := CheckIssuer(issuer); why != "" {
-		return nil, fmt.Errorf("the issuer %.200q %s", issuer, why)
+func (is *Issuers) get(ctx context.Context, at place, willDo func(*issuerState) bool) (*IssuerKeys, error) {
+	if why := CheckIssuer(at.issuer); why != "" {
+		return nil, fmt.Errorf("the issuer %.200q %s", at.issuer, why)
 	}
 	is.mu.Lock()
 	defer is.mu.Unlock()
 	if is.known == nil {
-		is.known = map[string]*issuerState{}
+		is.known = map[place]*issuerState{}
 	}
-	s := is.known[issuer]
+	s := is.known[at]
 	if s == nil {
 		s = &issuerState{}
-		is.known[issuer] = s
+		is.known[at] = s
 	}
 	switch {
 	case willDo(s):
@@ -126,7 +137,7 @@ func (is *Issuers) get(ctx context.Context, issuer string, willDo func(*issuerSt
 	case s.flight == nil:
 		s.flight, s.tried = make(chan struct{}), time.Now()
 		// One who asked may go away; the others still wait.
-		go is.fetch(context.WithoutCancel(ctx), issuer, s)
+		go is.fetch(context.WithoutCancel(ctx), at, s)
 	}
 	flight := s.flight
 	is.mu.Unlock()
@@ -137,17 +148,17 @@ func (is *Issuers) get(ctx context.Context, issuer string, willDo func(*issuerSt
 	is.mu.Lock()
 	switch {
 	case s.flight == flight:
-		return nil, fmt.Errorf("keys of %s: %w", issuer, ctx.Err())
+		return nil, fmt.Errorf("keys of %s: %w", at.issuer, ctx.Err())
 	case s.err != nil:
 		return nil, s.err
 	}
 	return s.keys, nil
 }
 
-func (is *Issuers) fetch(ctx context.Context, issuer string, s *issuerState) {
+func (is *Issuers) fetch(ctx context.Context, at place, s *issuerState) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	keys, err := fetchKeys(ctx, issuer)
+	keys, err := fetchKeys(ctx, at)
 	is.mu.Lock()
 	defer is.mu.Unlock()
 	s.err = err

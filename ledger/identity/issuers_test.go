@@ -220,3 +220,28 @@ func TestIssuersPause(t *testing.T) {
 		t.Errorf("up again: %v", err)
 	}
 }
+
+// An issuer without metadata has its keys at an address that is registered,
+// and those are not mixed up with keys from elsewhere.
+func TestIssuersAtAnAddress(t *testing.T) {
+	s := newSite(t, func(s *site, w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/special/keys" {
+			http.NotFound(w, r)
+			return true
+		}
+		w.Write(s.keys)
+		return true
+	})
+	var issuers identity.Issuers
+	if _, err := issuers.KeySet(t.Context(), s.URL); err == nil {
+		t.Error("keys without metadata and without an address")
+	}
+	keys, err := issuers.KeySetAt(t.Context(), s.URL, s.URL+"/special/keys")
+	must(t, err)
+	if string(keys.Raw) != string(s.keys) || keys.Issuer != s.URL {
+		t.Errorf("%+v", keys)
+	}
+	if _, err := issuers.KeySetAt(t.Context(), s.URL, "http://keys.example.com/k"); err == nil || !strings.Contains(err.Error(), "not an https URL") {
+		t.Errorf("keys in clear from another machine: %v", err)
+	}
+}

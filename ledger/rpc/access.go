@@ -22,6 +22,7 @@ var (
 	everybody = []identity.Role{identity.Agent, identity.Operator, identity.Auditor, identity.Compliance, identity.Administrator}
 	minters   = []identity.Role{identity.Agent, identity.Operator, identity.Compliance, identity.Administrator}
 	readers   = []identity.Role{identity.Auditor, identity.Compliance, identity.Administrator}
+	admitters = []identity.Role{identity.Operator, identity.Administrator}
 )
 
 // access is the one table of who may call what. A procedure that is not here
@@ -34,6 +35,8 @@ var access = map[string][]identity.Role{
 	onusv1connect.LedgerServiceSubmitProcedure:      everybody,
 	onusv1connect.LedgerServiceSubmitBatchProcedure: everybody,
 	onusv1connect.LedgerServiceMintProcedure:        minters,
+	// Open to nobody in particular too: see isOpen.
+	onusv1connect.LedgerServiceEnrolProcedure: everybody,
 
 	onusv1connect.LedgerServiceGetRecordProcedure:   everybody,
 	onusv1connect.LedgerServiceGetReceiptProcedure:  everybody,
@@ -47,14 +50,30 @@ var access = map[string][]identity.Role{
 	onusv1connect.LedgerServiceGetConsistencyProcedure: everybody,
 	onusv1connect.LedgerServiceGetCheckpointProcedure:  everybody,
 	onusv1connect.LedgerServiceListAgentsProcedure:     everybody,
+	onusv1connect.LedgerServiceGetKeyProcedure:         everybody,
+
+	onusv1connect.LedgerServiceListRegistrationsProcedure: everybody,
+	onusv1connect.LedgerServiceListPendingProcedure:       admitters,
+
+	// Those that the caller gave or holds.
+	onusv1connect.LedgerServiceListGrantsProcedure: everybody,
+	onusv1connect.LedgerServiceGetGrantProcedure:   everybody,
 
 	"/" + grpcreflect.ReflectV1ServiceName + "/ServerReflectionInfo":      everybody,
 	"/" + grpcreflect.ReflectV1AlphaServiceName + "/ServerReflectionInfo": everybody,
 }
 
-// isSubmit tells the procedures that Server.OpenSubmit opens.
-func isSubmit(procedure string) bool {
-	return procedure == onusv1connect.LedgerServiceSubmitProcedure || procedure == onusv1connect.LedgerServiceSubmitBatchProcedure
+// isOpen tells the procedures that take no credential. A workload that enrols
+// its key brings the credential inside the record: it has no other yet. Whether
+// submitting is open too is for the ledger's operator to say.
+func (g *guard) isOpen(procedure string) bool {
+	switch procedure {
+	case onusv1connect.LedgerServiceEnrolProcedure:
+		return true
+	case onusv1connect.LedgerServiceSubmitProcedure, onusv1connect.LedgerServiceSubmitBatchProcedure:
+		return g.openSubmit
+	}
+	return false
 }
 
 // guard lets calls in.
@@ -96,7 +115,7 @@ func (g *guard) enter(ctx context.Context, spec connect.Spec, peer connect.Peer,
 	c, err := g.authenticate(ctx, header)
 	if err == nil {
 		err = mayCall(c, spec.Procedure)
-	} else if errors.Is(err, identity.ErrNone) && g.openSubmit && isSubmit(spec.Procedure) {
+	} else if errors.Is(err, identity.ErrNone) && g.isOpen(spec.Procedure) {
 		err = nil
 	}
 	if err != nil {

@@ -79,6 +79,33 @@ func (w *world) calls() map[string]call {
 			_, err := c.ListAgents(ctx, &onusv1.ListAgentsRequest{})
 			return err
 		},
+		"Enrol": func(ctx context.Context, c client) error {
+			key := newSigner(w.t)
+			_, err := c.Enrol(ctx, &onusv1.EnrolRequest{Envelope: w.enrolment(key, func(k *onusv1.KeyBinding) {
+				k.Credential = &onusv1.KeyBinding_Svid{Svid: w.svid(agentID, key)}
+			})})
+			return err
+		},
+		"ListRegistrations": func(ctx context.Context, c client) error {
+			_, err := c.ListRegistrations(ctx, &onusv1.ListRegistrationsRequest{})
+			return err
+		},
+		"ListPending": func(ctx context.Context, c client) error {
+			_, err := c.ListPending(ctx, &onusv1.ListPendingRequest{})
+			return err
+		},
+		"GetKey": func(ctx context.Context, c client) error {
+			_, err := c.GetKey(ctx, &onusv1.GetKeyRequest{KeyId: w.server.agent.Public().ID()})
+			return err
+		},
+		"ListGrants": func(ctx context.Context, c client) error {
+			_, err := c.ListGrants(ctx, &onusv1.ListGrantsRequest{})
+			return err
+		},
+		"GetGrant": func(ctx context.Context, c client) error {
+			_, err := c.GetGrant(ctx, &onusv1.GetGrantRequest{Id: w.grant.id})
+			return err
+		},
 	}
 }
 
@@ -101,6 +128,13 @@ func TestEveryProcedureByEveryRole(t *testing.T) {
 		"GetChain":       "??+++++-",
 		"Follow":         "??--+++-",
 		"ListAgents":     "??++++++",
+
+		"Enrol":             "+?++++++", // it brings its own credential
+		"ListRegistrations": "??++++++",
+		"ListPending":       "??-+--+-",
+		"GetKey":            "??++++++",
+		"ListGrants":        "??++++++", // the strange agent gets an empty list
+		"GetGrant":          "??+++++-",
 	}
 	calls := w.calls()
 	methods := onusv1.File_onus_v1_ledger_proto.Services().ByName("LedgerService").Methods()
@@ -222,7 +256,7 @@ func TestOpenSubmit(t *testing.T) {
 	w.tokens["unknown"] = "onus_" + strings.Repeat("A", 43)
 	for method, call := range w.calls() {
 		got, want := answer(t, call(context.Background(), w.as("nobody"))), "unauthenticated"
-		if strings.HasPrefix(method, "Submit") {
+		if strings.HasPrefix(method, "Submit") || method == "Enrol" {
 			want = "ok"
 			if got := answer(t, call(context.Background(), w.as("unknown"))); got != "unauthenticated" {
 				t.Errorf("%s with a token that is not known: %s", method, got)

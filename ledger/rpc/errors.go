@@ -10,6 +10,7 @@ import (
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/ledger"
 	"github.com/onus-ledger/onus/ledger/identity"
+	"github.com/onus-ledger/onus/verifier/authority"
 	"github.com/onus-ledger/onus/verifier/record"
 	"github.com/onus-ledger/onus/verifier/registry"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -26,6 +27,17 @@ var codes = map[string]connect.Code{
 	registry.ReasonNoGenesis:       connect.CodeFailedPrecondition,
 	registry.ReasonGenesisMisplace: connect.CodeFailedPrecondition,
 	registry.ReasonConflict:        connect.CodeAlreadyExists,
+	registry.ReasonKeyEnded:        connect.CodePermissionDenied,
+	registry.ReasonNoCredential:    connect.CodePermissionDenied,
+	registry.ReasonNoPossession:    connect.CodePermissionDenied,
+	registry.ReasonOtherWorkload:   connect.CodePermissionDenied,
+	registry.ReasonOlder:           connect.CodeFailedPrecondition,
+	authority.ReasonUnknownGrant:   connect.CodeFailedPrecondition,
+	authority.ReasonNotAProposal:   connect.CodeFailedPrecondition,
+	authority.ReasonTooManyLimits:  connect.CodeFailedPrecondition,
+	authority.ReasonPathTooLong:    connect.CodeFailedPrecondition,
+	authority.ReasonNotChecked:     connect.CodeFailedPrecondition,
+	ledger.ReasonPending:           connect.CodeFailedPrecondition,
 	reasonUnauthenticated:          connect.CodeUnauthenticated,
 	reasonUnavailable:              connect.CodeUnavailable,
 	reasonNotFound:                 connect.CodeNotFound,
@@ -57,6 +69,7 @@ const (
 func problemOf(err error, log *slog.Logger) (*onusv1.Problem, string) {
 	var (
 		refused *record.Error
+		reject  *ledger.RejectedError
 		busy    *ledger.BusyError
 		outside *ledger.RangeError
 		damaged *ledger.CorruptionError
@@ -65,6 +78,8 @@ func problemOf(err error, log *slog.Logger) (*onusv1.Problem, string) {
 		denied  *notPermittedError
 	)
 	switch {
+	case errors.As(err, &reject):
+		return &onusv1.Problem{Reason: reject.Err.Reason, Field: reject.Err.Field, Next: reject.Err.Next, Entry: &reject.Entry}, err.Error()
 	case errors.As(err, &refused):
 		return &onusv1.Problem{Reason: refused.Reason, Field: refused.Field, Next: refused.Next}, err.Error()
 	case errors.As(err, &busy):

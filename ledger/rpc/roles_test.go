@@ -52,7 +52,10 @@ type world struct {
 	// an action of hrAgentID, an outcome of agentID below it. And a record of
 	// hrAgentID alone.
 	intent, plan, foreign, back, apart logged
-	secrets                            map[string]string
+	// grant is the operator's, to agentID.
+	grant   logged
+	hrKey   record.Signer // of hrAgentID
+	secrets map[string]string
 }
 
 type logged struct {
@@ -62,6 +65,11 @@ type logged struct {
 
 func newWorld(t *testing.T, tweak func(*rpc.Server)) *world {
 	t.Helper()
+	return newWorldWith(t, nil, nil, tweak)
+}
+
+func newWorldWith(t *testing.T, policy func(*onusv1.Policy), config func(*ledger.Config), tweak func(*rpc.Server)) *world {
+	t.Helper()
 	w := &world{file: filepath.Join(t.TempDir(), "tokens"), tokens: map[string]string{}, log: &logBuffer{}, base: http.DefaultTransport, secrets: map[string]string{}}
 	for name, c := range callers {
 		token, hash := identity.NewToken()
@@ -70,7 +78,7 @@ func newWorld(t *testing.T, tweak func(*rpc.Server)) *world {
 	}
 	tokens, err := identity.OpenTokens(w.file)
 	must(t, err)
-	w.server = newServer(t, func(srv *rpc.Server) {
+	w.server = newServerWith(t, policy, config, func(srv *rpc.Server) {
 		w.srv = srv
 		srv.Identity = identity.InOrder{tokens, identity.Certificates{Tokens: tokens}}
 		srv.Logger = slog.New(slog.NewTextHandler(w.log, nil))
@@ -79,6 +87,7 @@ func newWorld(t *testing.T, tweak func(*rpc.Server)) *world {
 		}
 	})
 	planner, hrAgent := newSigner(t), newSigner(t)
+	w.hrKey = hrAgent
 	w.enrol(operator, plannerID, planner)
 	w.enrol(hr, hrAgentID, hrAgent)
 	w.intent = w.record(agentID, operator, w.agent, "")
@@ -86,6 +95,8 @@ func newWorld(t *testing.T, tweak func(*rpc.Server)) *world {
 	w.foreign = w.record(hrAgentID, hr, hrAgent, w.plan.id)
 	w.back = w.record(agentID, operator, w.agent, w.foreign.id)
 	w.apart = w.record(hrAgentID, hr, hrAgent, "")
+	w.trust()
+	w.grant = w.give(operator, agentID)
 	return w
 }
 
@@ -106,6 +117,34 @@ func (w *world) record(agent, op string, key record.Signer, parent string) logge
 	must(w.t, err)
 	w.secrets[r.ID.String()] = secret
 	return logged{r.ID.String(), l.Receipt.GetIndex()}
+}
+
+// give logs an operator's grant to an agent, signed with a new key of the
+// operator.
+func (w *world) give(op, agent string) logged {
+	w.t.Helper()
+	key := newSigner(w.t)
+	w.register(&onusv1.Registration{Subject: &onusv1.Registration_Key{Key: &onusv1.KeyBinding{PublicKey: key.Public().SPKI(), Operator: op}}})
+	return w.log1(key, &onusv1.Record{Author: &onusv1.Author{Operator: op}, Body: &onusv1.Record_Delegation{Delegation: &onusv1.Grant{Agent: agent, MaxDepth: 2,
+		Scope: []*onusv1.GrantElement{{Element: &onusv1.ScopeElement{Type: "order", Action: "place"}, MaxTotal: "100", Unit: "EUR"}}}}})
+}
+
+// log1 signs and logs one record.
+func (s *server) log1(key record.Signer, m *onusv1.Record) logged {
+	s.t.Helper()
+	m.Origin, m.Nonce, m.ClaimedTime = origin, ledger.NewNonce(), timestamppb.Now()
+	m.Capture = onusv1.Capture_CAPTURE_SELF
+	r, err := record.Sign(m, key)
+	must(s.t, err)
+	l, err := s.ledger.Submit(context.Background(), ledger.Submission{Envelope: r.Envelope})
+	must(s.t, err)
+	return logged{r.ID.String(), l.Receipt.GetIndex()}
+}
+
+// register logs a registration.
+func (s *server) register(reg *onusv1.Registration) logged {
+	s.t.Helper()
+	return s.log1(s.admin, &onusv1.Record{Author: &onusv1.Author{Administrator: "root"}, Body: &onusv1.Record_Registration{Registration: reg}})
 }
 
 // withToken sends a token.

@@ -20,8 +20,19 @@ import (
 	"github.com/onus-ledger/onus/ledger/identity"
 )
 
-// MaxMessage is the most bytes a request may have.
-const MaxMessage = 16 << 20
+// MaxMessage is the most bytes a request may have, and MaxEnrol the most of one
+// that anybody may send.
+const (
+	MaxMessage = 16 << 20
+	MaxEnrol   = 128 << 10
+)
+
+func readLimit(spec connect.Spec) []connect.HandlerOption {
+	if spec.Procedure == onusv1connect.LedgerServiceEnrolProcedure {
+		return []connect.HandlerOption{connect.WithReadMaxBytes(MaxEnrol)}
+	}
+	return []connect.HandlerOption{connect.WithReadMaxBytes(MaxMessage)}
+}
 
 // Server serves one ledger over HTTP.
 type Server struct {
@@ -62,8 +73,8 @@ func (s *Server) Handler(stopping context.Context) http.Handler {
 		g.who = identity.Open{}
 	}
 	guarded := connect.WithRequestGate(g.enter)
-	mux.Handle(onusv1connect.NewLedgerServiceHandler(&service{s.Ledger, log, g, stopping},
-		guarded, connect.WithReadMaxBytes(MaxMessage), connect.WithCompressMinBytes(4096), strictJSON()))
+	mux.Handle(onusv1connect.NewLedgerServiceHandler(&service{ledger: s.Ledger, log: log, guard: g, stopping: stopping},
+		guarded, connect.WithConditionalHandlerOptions(readLimit), connect.WithCompressMinBytes(4096), strictJSON()))
 	mux.Handle(grpchealth.NewHandler(health{s}))
 	reflector := grpcreflect.NewStaticReflector(onusv1connect.LedgerServiceName, grpchealth.HealthV1ServiceName)
 	mux.Handle(grpcreflect.NewHandlerV1(reflector, guarded))

@@ -6,12 +6,10 @@ package rpc
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
-	"strconv"
 	"time"
 
 	"connectrpc.com/connect"
@@ -44,7 +42,16 @@ func (s *service) Submit(ctx context.Context, req *onusv1.SubmitRequest) (*onusv
 	if err != nil {
 		return nil, s.fail(err)
 	}
-	return &onusv1.SubmitResponse{Receipt: logged.Receipt, Duplicate: logged.Duplicate}, nil
+	return submitted(logged), nil
+}
+
+// submitted turns the answer to a submission into a message.
+func submitted(l *ledger.Logged) *onusv1.SubmitResponse {
+	resp := &onusv1.SubmitResponse{Receipt: l.Receipt, Duplicate: l.Duplicate, Token: l.Token}
+	for _, r := range l.Revoked {
+		resp.Revoked = append(resp.Revoked, &onusv1.RevocationNotice{Index: r.Index, Target: r.Target()})
+	}
+	return resp
 }
 
 func (s *service) SubmitBatch(ctx context.Context, req *onusv1.SubmitBatchRequest) (*onusv1.SubmitBatchResponse, error) {
@@ -69,8 +76,7 @@ func (s *service) SubmitBatch(ctx context.Context, req *onusv1.SubmitBatchReques
 			results[at[j]] = s.itemError(res.Err)
 			continue
 		}
-		results[at[j]] = &onusv1.SubmitResult{Result: &onusv1.SubmitResult_Logged{
-			Logged: &onusv1.SubmitResponse{Receipt: res.Logged.Receipt, Duplicate: res.Logged.Duplicate}}}
+		results[at[j]] = &onusv1.SubmitResult{Result: &onusv1.SubmitResult_Logged{Logged: submitted(res.Logged)}}
 	}
 	return &onusv1.SubmitBatchResponse{Results: results}, nil
 }
@@ -80,7 +86,8 @@ func submission(req *onusv1.SubmitRequest) (ledger.Submission, error) {
 	if err != nil {
 		return ledger.Submission{}, err
 	}
-	return ledger.Submission{Envelope: env, KeyID: req.GetEnvelope().GetSignatures()[0].GetKeyid(), Contents: req.GetContents()}, nil
+	return ledger.Submission{Envelope: env, KeyID: req.GetEnvelope().GetSignatures()[0].GetKeyid(),
+		Contents: req.GetContents(), UserToken: req.GetUserToken()}, nil
 }
 
 func (s *service) Mint(_ context.Context, req *onusv1.MintRequest) (*onusv1.MintResponse, error) {
@@ -112,11 +119,18 @@ func (s *service) GetRecord(ctx context.Context, req *onusv1.GetRecordRequest) (
 	if err != nil {
 		return nil, s.fail(err)
 	}
-	if err := viewOf(ctx).mayRead(e); err != nil {
+	if err := s.view(ctx).mayRead(e); err != nil {
 		return nil, s.denied(ctx, onusv1connect.LedgerServiceGetRecordProcedure, err)
 	}
+	recorded := s.recordRead(ctx, "GetRecord", e.Record.ID.String())
 	r, err := s.logged(ctx, e, req.GetContents())
 	if err != nil {
+		return nil, s.fail(err)
+	}
+	if err := s.judge([]*ledger.Entry{e}, []*onusv1.LoggedRecord{r}); err != nil {
+		return nil, s.fail(err)
+	}
+	if err := recorded(); err != nil {
 		return nil, s.fail(err)
 	}
 	return &onusv1.GetRecordResponse{Record: r}, nil
@@ -147,7 +161,7 @@ func (s *service) logged(ctx context.Context, e *ledger.Entry, contents bool) (*
 		Record:  e.Record.Msg,
 	}
 	var err error
-	if contents && viewOf(ctx).contents(e.Record.Msg.GetAuthor()) {
+	if contents && s.view(ctx).contents(e.Record.Msg.GetAuthor()) {
 		r.Contents, err = s.ledger.Contents(e)
 	}
 	return r, err
@@ -168,9 +182,10 @@ func (s *service) ListRecords(ctx context.Context, req *onusv1.ListRecordsReques
 		Operation: req.GetOperation(), Resource: req.GetResource(),
 		Since: since, Before: before, NewestFirst: req.GetNewestFirst(),
 	}
-	if err := viewOf(ctx).query(&q); err != nil {
+	if err := s.view(ctx).query(&q); err != nil {
 		return nil, s.denied(ctx, onusv1connect.LedgerServiceListRecordsProcedure, err)
 	}
+	recorded := s.recordRead(ctx, "ListRecords", "")
 	page, err := s.ledger.List(q, int(req.GetPageSize()), req.GetPageToken())
 	if err != nil {
 		return nil, s.fail(err)
@@ -182,6 +197,9 @@ func (s *service) ListRecords(ctx context.Context, req *onusv1.ListRecordsReques
 			return nil, s.fail(err)
 		}
 		resp.Records = append(resp.Records, r)
+	}
+	if err := recorded(); err != nil {
+		return nil, s.fail(err)
 	}
 	return resp, nil
 }
@@ -202,17 +220,24 @@ func (s *service) GetReceipt(ctx context.Context, req *onusv1.GetReceiptRequest)
 	if err != nil {
 		return nil, s.fail(err)
 	}
-	if v := viewOf(ctx); v.Scoped() {
-		e, err := s.ledger.Entry(index)
-		if err != nil {
-			return nil, s.fail(err)
-		}
-		if err := v.mayRead(e); err != nil {
-			return nil, s.denied(ctx, onusv1connect.LedgerServiceGetReceiptProcedure, err)
-		}
+	e, err := s.ledger.Entry(index)
+	if err != nil {
+		return nil, s.fail(err)
 	}
+	if err := s.view(ctx).mayRead(e); err != nil {
+		return nil, s.denied(ctx, onusv1connect.LedgerServiceGetReceiptProcedure, err)
+	}
+	recorded := s.recordRead(ctx, "GetReceipt", e.Record.ID.String())
 	p, err := s.ledger.Receipt(index)
 	if err != nil {
+		return nil, s.fail(err)
+	}
+	if req.GetUserToken() && s.view(ctx).contents(e.Record.Msg.GetAuthor()) {
+		if p.UserToken, err = s.ledger.UserToken(e); err != nil {
+			return nil, s.fail(err)
+		}
+	}
+	if err := recorded(); err != nil {
 		return nil, s.fail(err)
 	}
 	return &onusv1.GetReceiptResponse{Proven: p}, nil
@@ -247,17 +272,19 @@ func (s *service) GetChain(ctx context.Context, req *onusv1.GetChainRequest) (*o
 	if err != nil {
 		return nil, s.fail(err)
 	}
-	operator, all, err := viewOf(ctx).chain(c)
+	v := s.view(ctx)
+	operator, all, err := v.chain(c)
 	if err != nil {
 		return nil, s.denied(ctx, onusv1connect.LedgerServiceGetChainProcedure, err)
 	}
+	recorded := s.recordRead(ctx, "GetChain", req.GetId())
 	resp := &onusv1.GetChainResponse{Cut: c.Cut, Size: c.Size, Policy: s.ledger.Registry().Genesis().GetPolicy()}
 	for id, index := range c.Elsewhere {
 		resp.Elsewhere = append(resp.Elsewhere, &onusv1.Elsewhere{Id: id.String(), Index: index})
 	}
 	slices.SortFunc(resp.Elsewhere, func(a, b *onusv1.Elsewhere) int { return cmp.Compare(a.GetIndex(), b.GetIndex()) })
 	for _, e := range c.Entries {
-		if !all && e.Record.Msg.GetAuthor().GetOperator() != operator {
+		if !all && v.operatorOf(e.Record.Msg.GetAuthor()) != operator {
 			resp.Records = append(resp.Records, redacted(e))
 			continue
 		}
@@ -267,6 +294,13 @@ func (s *service) GetChain(ctx context.Context, req *onusv1.GetChainRequest) (*o
 		}
 		resp.Records = append(resp.Records, r)
 	}
+	// Judged over the full entries; of what is redacted, nothing is said.
+	if err := s.judge(c.Entries, resp.Records); err != nil {
+		return nil, s.fail(err)
+	}
+	if err := recorded(); err != nil {
+		return nil, s.fail(err)
+	}
 	return resp, nil
 }
 
@@ -274,6 +308,9 @@ func (s *service) Follow(ctx context.Context, req *onusv1.FollowRequest, stream 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(s.stopping, func() { cancel(ledger.ErrStopped) })()
+	if err := s.recordRead(ctx, "Follow", "")(); err != nil {
+		return s.fail(err)
+	}
 	err := s.ledger.Follow(ctx, req.GetFrom(), req.GetUntil(), func(first int64, entries [][]byte) error {
 		return stream.Send(&onusv1.FollowResponse{First: first, Entries: entries})
 	})
@@ -284,26 +321,4 @@ func (s *service) Follow(ctx context.Context, req *onusv1.FollowRequest, stream 
 		return nil
 	}
 	return s.fail(err)
-}
-
-func (s *service) ListAgents(_ context.Context, req *onusv1.ListAgentsRequest) (*onusv1.ListAgentsResponse, error) {
-	from := 0
-	if t := req.GetPageToken(); t != "" {
-		b, err := base64.RawURLEncoding.Strict().DecodeString(t)
-		if err == nil {
-			from, err = strconv.Atoi(string(b))
-		}
-		if err != nil || from < 0 {
-			return nil, s.fail(fmt.Errorf("%w: it is damaged", ledger.ErrPageToken))
-		}
-	}
-	agents, next, err := s.ledger.Agents(from, int(req.GetPageSize()))
-	if err != nil {
-		return nil, s.fail(err)
-	}
-	resp := &onusv1.ListAgentsResponse{Agents: agents}
-	if next > 0 {
-		resp.NextPageToken = base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(next)))
-	}
-	return resp, nil
 }

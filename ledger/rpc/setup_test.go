@@ -46,16 +46,34 @@ type server struct {
 
 func newServer(t *testing.T, tweak func(*rpc.Server)) *server {
 	t.Helper()
+	return newServerWith(t, nil, nil, tweak)
+}
+
+// newServerWith also changes the log's policy and the ledger's configuration.
+func newServerWith(t *testing.T, policy func(*onusv1.Policy), config func(*ledger.Config), tweak func(*rpc.Server)) *server {
+	t.Helper()
+	_, hostKey, err := ed25519.GenerateKey(rand.Reader)
+	must(t, err)
+	host, err := record.NewSigner(hostKey)
+	must(t, err)
 	_, logKey, err := ed25519.GenerateKey(rand.Reader)
 	must(t, err)
 	s := &server{t: t, admin: newSigner(t), agent: newSigner(t)}
 	s.key, err = tree.NewLogKey(origin, logKey.Public().(ed25519.PublicKey))
 	must(t, err)
-	genesis, err := ledger.NewGenesis(s.key, []ledger.Administrator{{Name: "root", Key: s.admin.Public()}}, ledger.DefaultPolicy(), s.admin, time.Now())
+	p := ledger.DefaultPolicy()
+	if policy != nil {
+		policy(p)
+	}
+	genesis, err := ledger.NewHostedGenesis(s.key, host.Public(), []ledger.Administrator{{Name: "root", Key: s.admin.Public()}}, p, s.admin, time.Now())
 	must(t, err)
 	content := make([]byte, 32)
 	rand.Read(content)
-	s.ledger, err = ledger.Create(ledger.Config{Dir: "db", FS: vfs.NewMem(), Signer: logKey, ContentKey: content}, genesis)
+	cfg := ledger.Config{Dir: "db", FS: vfs.NewMem(), Signer: logKey, HostKey: hostKey, ContentKey: content}
+	if config != nil {
+		config(&cfg)
+	}
+	s.ledger, err = ledger.Create(cfg, genesis)
 	must(t, err)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)

@@ -8,12 +8,28 @@ import (
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/ledger"
 	"github.com/onus-ledger/onus/ledger/identity"
+	"google.golang.org/protobuf/proto"
 )
 
 // view is what a caller sees of the ledger.
-type view struct{ identity.Caller }
+type view struct {
+	identity.Caller
+	// operatorOf says who answers for an author: of a service, a user client
+	// or a reviewer the author itself does not.
+	operatorOf func(*onusv1.Author) string
+}
 
-func viewOf(ctx context.Context) view { return view{callerOf(ctx)} }
+func (s *service) view(ctx context.Context) view {
+	return view{callerOf(ctx), func(a *onusv1.Author) string {
+		return s.ledger.Registry().OperatorOf(a, s.ledger.Size())
+	}}
+}
+
+// Owns is [identity.Caller.Owns], and an operator owns what is said by all it
+// answers for.
+func (v view) Owns(author *onusv1.Author) bool {
+	return v.Caller.Owns(author) || v.Role == identity.Operator && v.Scope != "" && v.operatorOf(author) == v.Scope
+}
 
 // mayRead returns why the caller may not read a record as a whole, or nil.
 func (v view) mayRead(e *ledger.Entry) error {
@@ -76,19 +92,21 @@ func (v view) chain(c *ledger.Chain) (operator string, all bool, err error) {
 	}
 	// The operator who answers for an agent class never changes, so any
 	// record of the class names it.
-	return c.Entries[i].Record.Msg.GetAuthor().GetOperator(), false, nil
+	return v.operatorOf(c.Entries[i].Record.Msg.GetAuthor()), false, nil
 }
 
 // redacted is what others see of an entry: index, id and party, and the links
 // that the picture of a chain is drawn from.
 func redacted(e *ledger.Entry) *onusv1.LoggedRecord {
 	m := e.Record.Msg
+	party := proto.Clone(m.GetAuthor()).(*onusv1.Author)
+	party.Instance, party.KeyId = "", ""
 	return &onusv1.LoggedRecord{
 		Index:    e.Index,
 		Id:       e.Record.ID.String(),
 		Redacted: true,
 		Record: &onusv1.Record{
-			Author: &onusv1.Author{Agent: m.GetAuthor().GetAgent(), Operator: m.GetAuthor().GetOperator()},
+			Author: party,
 			Parent: m.GetParent(),
 			Causes: m.GetCauses(),
 		},

@@ -140,7 +140,7 @@ func TestListingsAreHeldToTheCaller(t *testing.T) {
 		{"agent", &onusv1.ListRecordsRequest{Agent: agentID}, []int64{w.intent.index, w.back.index}, ""},
 		{"agent", &onusv1.ListRecordsRequest{Agent: plannerID}, nil, "agent"},
 		{"agent", &onusv1.ListRecordsRequest{Operator: hr}, nil, ""}, // its own records of that operator: none
-		{"operator", &onusv1.ListRecordsRequest{}, []int64{w.intent.index, w.plan.index, w.back.index}, ""},
+		{"operator", &onusv1.ListRecordsRequest{}, []int64{w.intent.index, w.plan.index, w.back.index, w.grant.index}, ""},
 		{"operator", &onusv1.ListRecordsRequest{Agent: plannerID}, []int64{w.plan.index}, ""},
 		{"operator", &onusv1.ListRecordsRequest{Agent: hrAgentID}, nil, ""},
 		{"operator", &onusv1.ListRecordsRequest{Operator: hr}, nil, "operator"},
@@ -191,7 +191,7 @@ func TestListingsAreHeldToTheCaller(t *testing.T) {
 			got += fmt.Sprint(" ", r.GetIndex())
 		}
 	}
-	if want := fmt.Sprint(w.intent.index, " ", w.plan.index, " ", w.back.index); got != want {
+	if want := fmt.Sprint(w.intent.index, " ", w.plan.index, " ", w.back.index, " ", w.grant.index); got != want {
 		t.Errorf("pages %s, want %s", got, want)
 	}
 }
