@@ -44,16 +44,26 @@ type Signed struct {
 	Record *record.Record
 	// Contents go to the ledger beside the record; Withheld stay here.
 	Contents, Withheld []*onusv1.Content
+
+	key   *record.PublicKey // that signed it
+	token Token             // travels beside it
 }
 
-// Link returns the link by which other records name this one.
+// Link returns the link by which other records name this one. The link of a
+// grant carries the grant.
 func (s *Signed) Link() Link {
-	return Link{Record: s.Record.ID, Agent: s.Record.Msg.GetAuthor().GetAgent(), Origin: s.Record.Msg.GetOrigin()}
+	m := s.Record.Msg
+	l := Link{Record: s.Record.ID, Agent: m.GetAuthor().GetAgent(), Origin: m.GetOrigin()}
+	if m.GetDelegation() != nil {
+		l.Grant = s.Record.ID
+	}
+	return l
 }
 
 // Sign builds and signs the instance's next record. A step that breaks a rule
 // gives a [*record.Error] and takes no number. A zero step.Parent is a root:
-// there is no context here.
+// there is no context here. A step with a Token must name the user, and the
+// session if there is one, by [Client.TokenUser]: there is no ledger here either.
 func (a *Author) Sign(step Step) (*Signed, error) {
 	b := &builder{step: step, rand: a.cfg.Rand}
 	msg, err := b.message(a)
@@ -66,7 +76,7 @@ func (a *Author) Sign(step Step) (*Signed, error) {
 	}
 	a.sequence++
 	a.previous = rec.ID.String()
-	return &Signed{Record: rec, Contents: b.contents, Withheld: b.withheld}, nil
+	return &Signed{Record: rec, Contents: b.contents, Withheld: b.withheld, key: a.signer.Public(), token: step.Token}, nil
 }
 
 // rewind makes s, which must be the record that was signed last, unsigned: its

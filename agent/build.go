@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
+	"github.com/onus-ledger/onus/verifier"
+	"github.com/onus-ledger/onus/verifier/credential"
 	"github.com/onus-ledger/onus/verifier/record"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -49,6 +51,13 @@ func (b *builder) message(a *Author) (*onusv1.Record, error) {
 	if s.Trace != nil {
 		m.Trace = proto.CloneOf(s.Trace)
 	}
+	if s.Token != "" {
+		f, err := credential.ReadFacts(string(s.Token))
+		if err != nil {
+			return nil, err
+		}
+		m.Token = verifier.UserTokenOf(f)
+	}
 	for _, c := range s.Causes {
 		m.Causes = append(m.Causes, c.String())
 	}
@@ -76,8 +85,10 @@ func (b *builder) body(m *onusv1.Record) {
 	s := &b.step
 	staged := s.Intent != nil || s.Interpretation != nil || s.Decision != nil || s.Action != nil
 	switch {
-	case s.Outcome != nil && staged:
-		b.err = invalid("outcome", "stands beside a stage", "record the outcome as a step of its own, after the action")
+	case s.Outcome != nil && (staged || s.Delegation != nil):
+		b.err = invalid("outcome", "stands beside a stage or a delegation", "record the outcome as a step of its own, after the action")
+	case s.Delegation != nil && staged:
+		b.err = invalid("delegation", "stands beside a stage", "record the decision first, and the delegation with it as the parent")
 	case s.Outcome != nil:
 		m.Body = &onusv1.Record_Outcome{Outcome: &onusv1.Outcome{
 			Status:            s.Outcome.Status,
@@ -85,12 +96,22 @@ func (b *builder) body(m *onusv1.Record) {
 			TargetDecision:    s.Outcome.Target,
 			ExternalRequestId: s.Outcome.RequestID,
 		}}
+	case s.Delegation != nil:
+		g := s.Delegation.Proto()
+		g.Purpose = b.text(DelegationPurpose, s.Delegation.Purpose)
+		m.Body = &onusv1.Record_Delegation{Delegation: g}
 	case s.loss != nil:
 		m.Body = &onusv1.Record_Loss{Loss: &onusv1.Loss{
 			FirstSequence: s.loss.first,
 			LastSequence:  s.loss.last,
 			Reason:        b.text(lossReason, s.loss.reason),
 		}}
+	case s.registration != nil:
+		m.Body = &onusv1.Record_Registration{Registration: s.registration}
+	case s.revocation != nil:
+		v := proto.CloneOf(s.revocation)
+		v.Reason = b.text(revocationReason, v.GetReason().GetPlain())
+		m.Body = &onusv1.Record_Revocation{Revocation: v}
 	default:
 		m.Body = &onusv1.Record_Stages{Stages: b.stages()}
 	}
@@ -111,6 +132,9 @@ func (b *builder) stages() *onusv1.DecisionRecord {
 			Rationale:  b.text(DecisionRationale, de.Rationale),
 			Confidence: de.Confidence,
 		}
+		if de.Proposal != nil {
+			d.Decision.Proposal = de.Proposal.Proto()
+		}
 		for _, alt := range de.Alternatives {
 			if t := b.text(DecisionAlternatives, alt); t != nil {
 				d.Decision.Alternatives = append(d.Decision.Alternatives, t)
@@ -119,7 +143,7 @@ func (b *builder) stages() *onusv1.DecisionRecord {
 	}
 	if ac := b.step.Action; ac != nil {
 		d.Action = &onusv1.Action{
-			Element:           ac.Element.message(),
+			Element:           ac.Element.Proto(),
 			Arguments:         b.text(ActionArguments, ac.Arguments),
 			Result:            b.text(ActionResult, ac.Result),
 			TargetDecision:    ac.Target,
@@ -190,12 +214,13 @@ func (b *builder) checkFields() error {
 func elements(es []Element) []*onusv1.ScopeElement {
 	var out []*onusv1.ScopeElement
 	for _, e := range es {
-		out = append(out, e.message())
+		out = append(out, e.Proto())
 	}
 	return out
 }
 
-func (e Element) message() *onusv1.ScopeElement {
+// Proto returns the element as a record carries it.
+func (e Element) Proto() *onusv1.ScopeElement {
 	return &onusv1.ScopeElement{
 		Type: e.Type, Action: e.Action, Location: e.Location, Identifier: e.Identifier,
 		Datatypes: slices.Clone(e.Datatypes), Amount: e.Amount, Unit: e.Unit, Quantity: e.Quantity,

@@ -8,16 +8,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
 
-	"connectrpc.com/connect"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
-	"github.com/onus-ledger/onus/gen/onus/v1/onusv1connect"
 	"github.com/onus-ledger/onus/verifier/record"
-	"github.com/onus-ledger/onus/verifier/tree"
 )
 
 // Config says who the agent is and which log it records in.
@@ -34,7 +30,8 @@ type Config struct {
 	LogKey string
 
 	// Signer is the agent's key: Ed25519, ECDSA P-256 or P-384, or RSA. It
-	// must be set, and be registered for Agent.
+	// must be set, and be registered for Agent; [Enrol] registers one that is
+	// not, such as the key of an SVID.
 	Signer crypto.Signer
 	// Agent is the agent's class, a SPIFFE ID such as
 	// spiffe://example.com/planner. It must be set.
@@ -87,17 +84,23 @@ const (
 	Fail
 )
 
+// client returns the part of the configuration that is the ledger's.
+func (cfg *Config) client() ClientConfig {
+	return ClientConfig{
+		Server: cfg.Server, HTTPClient: cfg.HTTPClient, LogKey: cfg.LogKey,
+		OnOutage: cfg.OnOutage, Patience: cfg.Patience, Timeout: cfg.Timeout,
+		Checkpoint: cfg.Checkpoint, CheckEvery: cfg.CheckEvery, Logger: cfg.Logger,
+	}
+}
+
 // Agent is one instance of an agent, which records in one log. Its methods
 // are safe for concurrent use; because an instance's records form one
 // sequence, they go to the ledger one after the other.
 type Agent struct {
-	cfg    Config
-	key    tree.LogKey
-	signer record.Signer
-	rpc    onusv1connect.LedgerServiceClient
-	log    *slog.Logger
-	names  names
-	heads  heads
+	// Client is the line to the ledger. What it can do, the agent can.
+	*Client
+
+	name, operator, instance string
 
 	// turn is a lock that a context can stop waiting for: who has sent into
 	// it owns author and pending.
@@ -105,26 +108,20 @@ type Agent struct {
 	author  *Author
 	pending *sending // a record whose fate is unknown; the next comes after it
 
-	mu   sync.Mutex
-	owed []Step    // under mu: outcomes that are to be recorded, not signed yet
-	last record.ID // under mu: of the newest record that was delivered
+	mu      sync.Mutex
+	signer  record.Signer // under mu: changes with [Agent.Rotate]
+	owed    []Step        // under mu: outcomes that are to be recorded, not signed yet
+	last    record.ID     // under mu: of the newest record that was delivered
+	revoked *RevokedError // under mu: sticky
 }
 
-// maxAnswer bounds what the server may answer: 256 receipts, each with a
-// checkpoint of tree.MaxCheckpoint bytes, and no more.
-const maxAnswer = 32 << 20
-
 // New checks the configuration and returns the agent. It starts nothing and
-// calls nobody: the first call goes out with the first record.
+// calls nobody: the first call goes out with the first record. For a key that
+// is not registered yet, see [Enrol].
 func New(cfg Config) (*Agent, error) {
-	u, err := url.Parse(cfg.Server)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return nil, fmt.Errorf("config: Server is %.80q: set it to the ledger's URL, such as https://ledger.example.com", cfg.Server)
-	}
-	// As a file of it has it, with a line break.
-	key, err := tree.ParseLogKey(strings.TrimSuffix(cfg.LogKey, "\n"))
+	c, err := NewClient(cfg.client())
 	if err != nil {
-		return nil, fmt.Errorf("config: LogKey: %w: set it to the log's vkey, from a source that you trust", err)
+		return nil, err
 	}
 	if cfg.Signer == nil {
 		return nil, errors.New("config: Signer is missing: set it to the agent's registered key")
@@ -133,45 +130,18 @@ func New(cfg Config) (*Agent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("config: Signer: %w", err)
 	}
-	if cfg.OnOutage != Wait && cfg.OnOutage != Fail {
-		return nil, fmt.Errorf("config: OnOutage is %d: set it to Wait or Fail", cfg.OnOutage)
-	}
-	if cfg.Patience < 0 || cfg.Timeout < 0 {
-		return nil, errors.New("config: Patience or Timeout is negative")
-	}
-	if cfg.HTTPClient == nil {
-		cfg.HTTPClient = http.DefaultClient
-	}
-	if cfg.Patience == 0 {
-		cfg.Patience = 2 * time.Second
-	}
-	if cfg.Timeout == 0 {
-		cfg.Timeout = 10 * time.Second
-	}
-	if cfg.CheckEvery == 0 {
-		cfg.CheckEvery = time.Second
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
 	a := &Agent{
-		cfg:    cfg,
-		key:    key,
-		signer: signer,
-		rpc:    onusv1connect.NewLedgerServiceClient(cfg.HTTPClient, cfg.Server, connect.WithReadMaxBytes(maxAnswer)),
-		log:    cfg.Logger,
-		names:  names{known: map[name]string{}},
-		turn:   make(chan struct{}, 1),
-	}
-	if cfg.Checkpoint != "" {
-		if err := a.heads.pin(key, cfg.Checkpoint); err != nil {
-			return nil, fmt.Errorf("config: Checkpoint: %w", err)
-		}
+		Client:   c,
+		name:     cfg.Agent,
+		operator: cfg.Operator,
+		turn:     make(chan struct{}, 1),
+		signer:   signer,
 	}
 	a.author, err = a.Author(AuthorConfig{Instance: cfg.Instance, Follows: cfg.Follows})
 	if err != nil {
 		return nil, err
 	}
+	a.instance = a.author.cfg.Instance
 	return a, nil
 }
 
@@ -191,11 +161,18 @@ func (a *Agent) Author(cfg AuthorConfig) (*Author, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	s := &Author{cfg: cfg, origin: a.key.Origin(), agent: a.cfg.Agent, operator: a.cfg.Operator, signer: a.signer}
+	s := &Author{cfg: cfg, origin: a.key.Origin(), agent: a.name, operator: a.operator, signer: a.signs()}
 	if !cfg.Follows.IsZero() {
 		s.previous = cfg.Follows.String()
 	}
 	return s, s.check()
+}
+
+// signs returns the key that signs now.
+func (a *Agent) signs() record.Signer {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.signer
 }
 
 // newInstance returns a name that no other process has: 80 random bits.
@@ -205,8 +182,11 @@ func newInstance() string {
 	return strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
 }
 
-// Origin returns the name of the log that the agent records in.
-func (a *Agent) Origin() string { return a.key.Origin() }
+// Name returns the agent's class.
+func (a *Agent) Name() string { return a.name }
 
 // Instance returns the name of this instance.
-func (a *Agent) Instance() string { return a.author.cfg.Instance }
+func (a *Agent) Instance() string { return a.instance }
+
+// KeyID returns the id of the key that signs now.
+func (a *Agent) KeyID() string { return a.signs().Public().ID() }

@@ -32,6 +32,10 @@ type Done struct {
 // The outcome's record has the step's user, session, subjects and trace, and
 // what Plain, Withhold and Under say about [OutcomeResult].
 //
+// Where the ledger's answer to the action says that the agent is revoked,
+// effect does not run: the outcome is recorded as failed, "not carried out:
+// revoked", and Do returns a [*RevokedError].
+//
 // If effect fails, Do returns its error. Errors of recording are those of
 // [Agent.Record]; Done tells which record they are about. An outcome is tried to
 // be delivered for Config.Timeout after the context has ended, and is kept if
@@ -41,7 +45,17 @@ func (a *Agent) Do(ctx context.Context, step Step, effect func(ctx context.Conte
 	if step.Action == nil {
 		return Done{}, invalid("stages.action", "is missing", "say what is about to be done, or use Record")
 	}
+	if err := a.mayGoOn(); err != nil {
+		return Done{}, err
+	}
+	step, err := a.named(ctx, step)
+	if err != nil {
+		return Done{}, err
+	}
 	receipt, err := a.recordAction(ctx, step)
+	if gone := (*RevokedError)(nil); errors.As(err, &gone) && receipt != nil {
+		return a.notDone(ctx, step, receipt, err)
+	}
 	if err != nil {
 		return Done{}, err
 	}
@@ -63,6 +77,18 @@ func (a *Agent) Do(ctx context.Context, step Step, effect func(ctx context.Conte
 		return done, failure
 	}
 	return done, errors.Join(failure, err)
+}
+
+// notDone ends an action that was logged, with the answer that the agent is
+// revoked: it is not carried out, and the log says so.
+func (a *Agent) notDone(ctx context.Context, step Step, action *Receipt, revoked error) (Done, error) {
+	done := Done{Action: action, Result: Outcome{Status: Failed, Result: "not carried out: revoked"}}
+	var err error
+	done.Outcome, err = a.recordOutcome(ctx, step, action.Link(), done.Result)
+	if done.Outcome != nil {
+		return done, revoked // err says the same again
+	}
+	return done, errors.Join(revoked, err)
 }
 
 // settle fills in what the effect left open.
@@ -87,7 +113,7 @@ func settle(ctx context.Context, out Outcome, failure error) Outcome {
 // although the effect will not run, the log must not be left with an action
 // that looks done: then an outcome that says so is owed.
 func (a *Agent) recordAction(ctx context.Context, step Step) (*Receipt, error) {
-	if err := a.lock(ctx); err != nil {
+	if err := a.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer a.unlock()
@@ -106,7 +132,7 @@ func (a *Agent) recordOutcome(ctx context.Context, step Step, action Link, out O
 	late, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	defer context.AfterFunc(ctx, func() {
-		time.AfterFunc(a.cfg.Timeout, func() { cancel(context.Cause(ctx)) })
+		time.AfterFunc(a.Client.cfg.Timeout, func() { cancel(context.Cause(ctx)) })
 	})()
 	step = a.outcomeStep(step, action, out)
 	if err := a.lock(late); err != nil {

@@ -40,13 +40,41 @@
 // context with a link takes its parent from there. The caller's record should
 // name the agent that it calls in Step.Asks.
 //
+// # Under which authority
+//
+// What an agent may do is said by grants, which are records too. A user or an
+// operator gives one (package party); an agent passes a part of its own on with
+// one call, [Agent.Delegate], which returns a link that carries the new grant.
+// The child's records take parent and grant from that link by themselves. What
+// needs a person's approval is logged as a proposal (Decision.Proposal);
+// [Client.AwaitAnswer] waits, and the action then names the approval.
+//
+// With the user's ID token in Step.Token the user's word is more than the
+// agent's: the record says whose the token is and what it says, the ledger checks
+// it, and [Receipt.Assurance] tells how it was taken. The token stays off the
+// log.
+//
+// # Who calls
+//
+// Agents authenticate to each other with the keys that they are recorded with:
+// [ProofTransport] on the caller's side, package callee on the other.
+//
+// # Keys
+//
+// A key that an administrator or the operator registered is enough for [New].
+// Without one, [Enrol] registers a fresh key by an SVID or a workload token, and
+// [Agent.Rotate] goes on with the next one.
+//
+// An agent that is revoked hears of it with the answer to its next record, and
+// stops: see [RevokedError]. What Do was about to do is not done.
+//
 // # What is in the log and what is not
 //
 // Texts are committed to under a salt, and stored off the log, encrypted under
 // their user's key, so that they can be forgotten. Step.Plain and Step.Withhold
 // name the fields for which that is to be otherwise. Users, sessions and the persons touched are
-// pseudonyms that the ledger mints: [Agent.User], [Agent.Session],
-// [Agent.Subject]. Elements (type, action, location, amounts) stay readable in
+// pseudonyms that the ledger mints: [Client.User], [Client.Session],
+// [Client.Subject]. Elements (type, action, location, amounts) stay readable in
 // the log for ever, because verdicts compare them: no names of persons there.
 //
 // # When the ledger cannot be reached

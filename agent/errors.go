@@ -1,12 +1,8 @@
 package agent
 
 import (
-	"errors"
 	"fmt"
-	"net"
-	"time"
 
-	"connectrpc.com/connect"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier/record"
 )
@@ -77,14 +73,17 @@ func (e *OutageError) Unwrap() error { return e.Err }
 // checkpoint that the pinned key did not sign. The record is kept as after an
 // outage; whether it is in the log is unknown.
 type ProofError struct {
-	// ID is the record's id.
+	// ID is the record's id; zero if it is about none that was submitted.
 	ID record.ID
-	// Receipt is what the ledger answered.
+	// Receipt is what the ledger answered; nil if that was no receipt.
 	Receipt *onusv1.Receipt
 	Err     error
 }
 
 func (e *ProofError) Error() string {
+	if e.ID.IsZero() {
+		return fmt.Sprintf("what the ledger shows is not proven: %v", e.Err)
+	}
 	return fmt.Sprintf("the ledger's receipt for record %s proves nothing: %v", e.ID, e.Err)
 }
 
@@ -118,83 +117,3 @@ func (e *ForkError) Error() string {
 
 // Unwrap returns Err.
 func (e *ForkError) Unwrap() error { return e.Err }
-
-// result says what is known after a call that failed.
-type result int
-
-const (
-	refused   result = iota // it will not do it, however often asked
-	notDone                 // it did not do it, and may later
-	uncertain               // it may have done it
-)
-
-// judge says what an error of a call means.
-func judge(err error) (result, *onusv1.Problem) {
-	p := problemOf(err)
-	code := connect.CodeOf(err)
-	switch code {
-	case connect.CodeUnavailable, connect.CodeResourceExhausted:
-		if p != nil {
-			return notDone, p
-		}
-		if code == connect.CodeResourceExhausted {
-			return refused, nil // too large for a limit on the way
-		}
-		// Nothing can have arrived where no connection came about.
-		if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "dial" {
-			return notDone, nil
-		}
-		return uncertain, nil
-	case connect.CodeCanceled, connect.CodeDeadlineExceeded, connect.CodeAborted,
-		connect.CodeUnknown, connect.CodeInternal, connect.CodeDataLoss:
-		return uncertain, p
-	}
-	return refused, p
-}
-
-func problemOf(err error) *onusv1.Problem {
-	var ce *connect.Error
-	if !errors.As(err, &ce) {
-		return nil
-	}
-	for _, d := range ce.Details() {
-		if m, err := d.Value(); err == nil {
-			if p, ok := m.(*onusv1.Problem); ok {
-				return p
-			}
-		}
-	}
-	return nil
-}
-
-func retryAfter(p *onusv1.Problem) time.Duration {
-	if d := p.GetRetryAfter(); d != nil && d.CheckValid() == nil {
-		return max(0, min(d.AsDuration(), time.Minute))
-	}
-	return 0
-}
-
-// refusal makes the error of a call that was refused.
-func refusal(err error, p *onusv1.Problem) *RefusedError {
-	e := &RefusedError{Code: connect.CodeOf(err).String(), Problem: p, Message: err.Error()}
-	var ce *connect.Error
-	if errors.As(err, &ce) {
-		e.Message = ce.Message()
-	}
-	return e
-}
-
-// itemError turns one item's error of a batch into the error of a call.
-func itemError(e *onusv1.ItemError) error {
-	var code connect.Code
-	if code.UnmarshalText([]byte(e.GetCode())) != nil {
-		code = connect.CodeUnknown
-	}
-	ce := connect.NewError(code, errors.New(e.GetMessage()))
-	if e.GetProblem() != nil {
-		if d, err := connect.NewErrorDetail(e.GetProblem()); err == nil {
-			ce.AddDetail(d)
-		}
-	}
-	return ce
-}

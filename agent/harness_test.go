@@ -1,12 +1,14 @@
 package agent_test
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -17,11 +19,13 @@ import (
 	"github.com/onus-ledger/onus/agent"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/ledger"
+	"github.com/onus-ledger/onus/ledger/identity"
 	"github.com/onus-ledger/onus/ledger/rpc"
 	"github.com/onus-ledger/onus/verifier"
 	"github.com/onus-ledger/onus/verifier/chain"
 	"github.com/onus-ledger/onus/verifier/record"
 	"github.com/onus-ledger/onus/verifier/tree"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -42,6 +46,7 @@ type testLog struct {
 	keys   map[string]crypto.Signer // by agent
 
 	cfg   ledger.Config
+	who   identity.Authenticator // nil: everybody is an administrator
 	admin record.Signer
 	addr  string
 	stop  func()
@@ -62,18 +67,24 @@ func newKey() ed25519.PrivateKey {
 // startLog creates a ledger and serves it. Allowed are the fields in which its
 // policy allows plain text.
 func startLog(allowed ...string) *testLog {
+	return startLogWith(func(p *onusv1.Policy) { p.PlainText = allowed })
+}
+
+// startLogWith is startLog with a policy of its own, and a host key.
+func startLogWith(edit func(*onusv1.Policy)) *testLog {
 	content := make([]byte, 32)
 	rand.Read(content)
 	l := &testLog{
 		keys:  map[string]crypto.Signer{planner: newKey(), buyer: newKey()},
-		cfg:   ledger.Config{Dir: "db", FS: vfs.NewMem(), Signer: newKey(), ContentKey: content, Fatal: func(err error) { panic(err) }},
+		cfg:   ledger.Config{Dir: "db", FS: vfs.NewMem(), Signer: newKey(), HostKey: newKey(), ContentKey: content, Fatal: func(err error) { panic(err) }},
 		admin: must(record.NewSigner(newKey())),
 		addr:  "127.0.0.1:0",
 	}
 	l.Key = must(tree.NewLogKey(origin, l.cfg.Signer.Public().(ed25519.PublicKey)))
 	policy := ledger.DefaultPolicy()
-	policy.PlainText = allowed
-	genesis := must(ledger.NewGenesis(l.Key, []ledger.Administrator{{Name: "root", Key: l.admin.Public()}}, policy, l.admin, time.Now()))
+	edit(policy)
+	host := must(record.NewPublicKey(l.cfg.HostKey.Public()))
+	genesis := must(ledger.NewHostedGenesis(l.Key, host, []ledger.Administrator{{Name: "root", Key: l.admin.Public()}}, policy, l.admin, time.Now()))
 	l.Ledger = must(ledger.Create(l.cfg, genesis))
 	l.serve()
 	l.register(&onusv1.Registration{Subject: &onusv1.Registration_Operator{Operator: &onusv1.Operator{
@@ -91,12 +102,15 @@ func (l *testLog) bind(id string, key crypto.Signer) {
 }
 
 func (l *testLog) register(reg *onusv1.Registration) {
-	r := must(record.Sign(&onusv1.Record{
-		Origin: origin, Nonce: ledger.NewNonce(), Author: &onusv1.Author{Administrator: "root"},
-		Capture: onusv1.Capture_CAPTURE_SELF, ClaimedTime: timestamppb.Now(),
-		Body: &onusv1.Record_Registration{Registration: reg},
-	}, l.admin))
-	must(l.Ledger.Submit(context.Background(), ledger.Submission{Envelope: r.Envelope}))
+	l.decree(&onusv1.Record{Body: &onusv1.Record_Registration{Registration: reg}})
+}
+
+// decree logs what the administrator says.
+func (l *testLog) decree(m *onusv1.Record) int64 {
+	m.Origin, m.Nonce, m.Author = origin, ledger.NewNonce(), &onusv1.Author{Administrator: "root"}
+	m.Capture, m.ClaimedTime = onusv1.Capture_CAPTURE_SELF, timestamppb.Now()
+	r := must(record.Sign(m, l.admin))
+	return must(l.Ledger.Submit(context.Background(), ledger.Submission{Envelope: r.Envelope})).Receipt.GetIndex()
 }
 
 // serve serves the open ledger, at the address of before if there was one.
@@ -107,7 +121,7 @@ func (l *testLog) serve() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	open := l.Ledger
-	go func() { done <- (&rpc.Server{Ledger: open}).Serve(ctx, ln) }()
+	go func() { done <- (&rpc.Server{Ledger: open, Identity: l.who}).Serve(ctx, ln) }()
 	l.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := errors.Join(<-done, open.Close()); err != nil {
@@ -134,12 +148,31 @@ func (l *testLog) Config(id string) agent.Config {
 // audited then.
 func newTestLog(t testing.TB, allowed ...string) *testLog {
 	t.Helper()
-	l := startLog(allowed...)
+	return startLog(allowed...).forTest(t)
+}
+
+func (l *testLog) forTest(t testing.TB) *testLog {
 	t.Cleanup(func() {
 		l.audit(t)
 		l.Close()
 	})
 	return l
+}
+
+// client returns a line to the log for a party that is no agent.
+func (l *testLog) client(t testing.TB, edit func(*agent.ClientConfig)) *agent.Client {
+	t.Helper()
+	tr := &http.Transport{}
+	t.Cleanup(tr.CloseIdleConnections)
+	cfg := agent.ClientConfig{Server: l.URL, LogKey: l.Key.String(), HTTPClient: &http.Client{Transport: tr}}
+	if edit != nil {
+		edit(&cfg)
+	}
+	c, err := agent.NewClient(cfg)
+	if err != nil {
+		t.Fatalf("NewClient: %v", err)
+	}
+	return c
 }
 
 // agent returns an agent of the log. Edit may change its configuration.
@@ -249,4 +282,11 @@ func order(n int) agent.Step {
 		Element:   agent.Element{Type: "order", Action: "create", Location: "https://erp.example.com/orders", Amount: fmt.Sprint(n), Unit: "EUR"},
 		Arguments: fmt.Sprintf(`{"amount":%d}`, n), RequestID: fmt.Sprintf("req-%d", n),
 	}}
+}
+
+// message is an answer that holds m.
+func message(m proto.Message) *http.Response {
+	body := must(proto.Marshal(m))
+	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/proto"}},
+		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body))}
 }

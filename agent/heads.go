@@ -12,7 +12,7 @@ import (
 	"github.com/onus-ledger/onus/verifier/tree"
 )
 
-// heads is what an agent knows of the log's growth.
+// heads is what a client knows of the log's growth.
 type heads struct {
 	mu      sync.Mutex
 	signed  string          // under mu: the last checkpoint proven to follow; "" if none was seen
@@ -33,17 +33,17 @@ func (h *heads) pin(key tree.LogKey, signed string) error {
 // Checkpoint returns the newest signed checkpoint that is proven to follow all
 // those returned before; empty if none was seen. Kept, and given to the next
 // process as Config.Checkpoint, it makes the log answer for its past there.
-func (a *Agent) Checkpoint() string {
-	a.heads.mu.Lock()
-	defer a.heads.mu.Unlock()
-	return a.heads.signed
+func (c *Client) Checkpoint() string {
+	c.heads.mu.Lock()
+	defer c.heads.mu.Unlock()
+	return c.heads.signed
 }
 
 // observe holds a checkpoint, which the pinned key has signed, against the
 // last one that was proven. A proof that cannot be had now is asked for at a
 // later checkpoint: the record itself is proven without it.
-func (a *Agent) observe(ctx context.Context, signed string, cp tree.Checkpoint) error {
-	h := &a.heads
+func (c *Client) observe(ctx context.Context, signed string, cp tree.Checkpoint) error {
+	h := &c.heads
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
@@ -57,21 +57,21 @@ func (a *Agent) observe(ctx context.Context, signed string, cp tree.Checkpoint) 
 			return h.broken(signed, cp, nil, fmt.Errorf("it signed two roots for size %d", cp.Size))
 		}
 		return nil
-	case cp.Size > h.cp.Size && a.cfg.CheckEvery > 0 && time.Since(h.checked) < a.cfg.CheckEvery:
+	case cp.Size > h.cp.Size && c.cfg.CheckEvery > 0 && time.Since(h.checked) < c.cfg.CheckEvery:
 		return nil
 	}
 	older, newer := h.cp, cp
 	if cp.Size < h.cp.Size {
 		older, newer = cp, h.cp
 	}
-	ctx, cancel := context.WithTimeout(ctx, a.oneAttempt())
+	ctx, cancel := context.WithTimeout(ctx, c.oneAttempt())
 	defer cancel()
-	resp, err := a.rpc.GetConsistency(ctx, &onusv1.GetConsistencyRequest{First: older.Size, Second: newer.Size})
+	resp, err := c.rpc.GetConsistency(ctx, &onusv1.GetConsistencyRequest{First: older.Size, Second: newer.Size})
 	if err != nil {
 		if connect.CodeOf(err) == connect.CodeOutOfRange {
 			return h.broken(signed, cp, nil, fmt.Errorf("it signed size %d and now has fewer entries: %w", newer.Size, err))
 		}
-		a.log.Warn("growth of the log not checked, trying again with a later record", "err", err)
+		c.log.Warn("growth of the log not checked, trying again with a later record", "err", err)
 		return nil
 	}
 	proof, err := tree.ParseProof(resp.GetProof())

@@ -24,9 +24,19 @@ func TestLinkText(t *testing.T) {
 	if got := (agent.Link{}).String(); got != "" {
 		t.Errorf("a zero link is %q", got)
 	}
-	longest := agent.Link{Record: someLink.Record, Agent: "spiffe://a/" + strings.Repeat("b", 2037), Origin: strings.Repeat("o", 255)}
+	longest := agent.Link{Record: someLink.Record, Agent: "spiffe://a/" + strings.Repeat("b", 2037), Origin: strings.Repeat("o", 255), Grant: record.ID{0xff}}
 	if got, err := agent.ParseLink(longest.String()); err != nil || got != longest {
 		t.Errorf("the longest link: %v", err)
+	}
+	grant := strings.Repeat("cd", 32)
+	for text, want := range map[string]agent.Link{
+		want + " " + grant:                                   someLink.Under(must(record.ParseID(grant))),
+		strings.Replace(want, planner, "-", 1):               {Record: someLink.Record, Origin: origin},
+		strings.Replace(want, planner, "-", 1) + " " + grant: {Record: someLink.Record, Origin: origin, Grant: must(record.ParseID(grant))},
+	} {
+		if got, err := agent.ParseLink(text); err != nil || got != want || got.String() != text {
+			t.Errorf("ParseLink(%q) gives %v, %v", text, got, err)
+		}
 	}
 	id := someLink.Record.String()
 	for _, bad := range []string{
@@ -37,6 +47,9 @@ func TestLinkText(t *testing.T) {
 		strings.Replace(want, planner, "https://example.com/planner", 1), strings.Replace(want, planner, "spiffe://example.com", 1),
 		strings.Replace(want, origin, "a+b", 1), strings.Replace(want, " "+origin, " ", 1), strings.Replace(want, origin, "é", 1),
 		"v1 " + id + " " + planner + " " + strings.Repeat("o", 256),
+		want + " " + grant + " ", want + "  " + grant, want + " " + grant + " " + grant, want + " -",
+		want + " " + strings.Repeat("0", 64), want + " " + strings.ToUpper(grant), want + " " + grant[:63],
+		strings.Replace(want, planner, "", 1), strings.Replace(want, planner, "--", 1), strings.Replace(want, planner, "- -", 1),
 		strings.Repeat("x", 1<<20),
 	} {
 		if l, err := agent.ParseLink(bad); err == nil {
@@ -47,6 +60,8 @@ func TestLinkText(t *testing.T) {
 
 func FuzzParseLink(f *testing.F) {
 	f.Add(someLink.String())
+	f.Add(someLink.Under(record.ID{2}).String())
+	f.Add(agent.Link{Record: record.ID{1}, Origin: origin}.String())
 	f.Add("v1  spiffe://a/b c")
 	f.Fuzz(func(t *testing.T, s string) {
 		if l, err := agent.ParseLink(s); err == nil && (l.String() != s || l.IsZero()) {

@@ -26,23 +26,23 @@ const maxNames = 16384
 
 // User returns the pseudonym of a user, such as an e-mail address or the sub of
 // a token. Only the ledger knows which name it stands for.
-func (a *Agent) User(ctx context.Context, name string) (string, error) {
-	return a.one(ctx, onusv1.NameKind_NAME_KIND_USER, name)
+func (c *Client) User(ctx context.Context, name string) (string, error) {
+	return c.one(ctx, onusv1.NameKind_NAME_KIND_USER, name)
 }
 
-// Session returns the pseudonym of a user's session. Name it by issuer and
-// session id, with a space between them, where the user came with a token.
-func (a *Agent) Session(ctx context.Context, name string) (string, error) {
-	return a.one(ctx, onusv1.NameKind_NAME_KIND_SESSION, name)
+// Session returns the pseudonym of a user's session. Where the user came with a
+// token, [Client.TokenUser] names user and session as the ledger expects it.
+func (c *Client) Session(ctx context.Context, name string) (string, error) {
+	return c.one(ctx, onusv1.NameKind_NAME_KIND_SESSION, name)
 }
 
 // Subject returns the pseudonym of a customer, account or case that is touched.
-func (a *Agent) Subject(ctx context.Context, name string) (string, error) {
-	return a.one(ctx, onusv1.NameKind_NAME_KIND_SUBJECT, name)
+func (c *Client) Subject(ctx context.Context, name string) (string, error) {
+	return c.one(ctx, onusv1.NameKind_NAME_KIND_SUBJECT, name)
 }
 
-func (a *Agent) one(ctx context.Context, kind onusv1.NameKind, name string) (string, error) {
-	ps, err := a.Mint(ctx, kind, name)
+func (c *Client) one(ctx context.Context, kind onusv1.NameKind, name string) (string, error) {
+	ps, err := c.Mint(ctx, kind, name)
 	if err != nil {
 		return "", err
 	}
@@ -50,23 +50,23 @@ func (a *Agent) one(ctx context.Context, kind onusv1.NameKind, name string) (str
 }
 
 // Mint returns the pseudonyms of many names of one kind, asking the ledger for
-// those that the agent does not know yet. Errors are a [*RefusedError] or an
+// those that it does not know yet. Errors are a [*RefusedError] or an
 // [*OutageError].
-func (a *Agent) Mint(ctx context.Context, kind onusv1.NameKind, many ...string) ([]string, error) {
+func (c *Client) Mint(ctx context.Context, kind onusv1.NameKind, many ...string) ([]string, error) {
 	out := make([]string, len(many))
 	var ask []string
 	asked := map[string]bool{}
-	a.names.mu.Lock()
+	c.names.mu.Lock()
 	for i, n := range many {
-		if out[i] = a.names.known[name{kind, n}]; out[i] == "" && !asked[n] {
+		if out[i] = c.names.known[name{kind, n}]; out[i] == "" && !asked[n] {
 			ask, asked[n] = append(ask, n), true
 		}
 	}
-	a.names.mu.Unlock()
+	c.names.mu.Unlock()
 	fresh := make(map[string]string, len(ask))
 	for len(ask) > 0 {
 		n := min(len(ask), 256)
-		ps, err := a.mint(ctx, kind, ask[:n])
+		ps, err := c.mint(ctx, kind, ask[:n])
 		if err != nil {
 			return nil, err
 		}
@@ -75,13 +75,13 @@ func (a *Agent) Mint(ctx context.Context, kind onusv1.NameKind, many ...string) 
 		}
 		ask = ask[n:]
 	}
-	a.names.mu.Lock()
-	defer a.names.mu.Unlock()
-	if len(a.names.known)+len(fresh) > maxNames {
-		clear(a.names.known)
+	c.names.mu.Lock()
+	defer c.names.mu.Unlock()
+	if len(c.names.known)+len(fresh) > maxNames {
+		clear(c.names.known)
 	}
 	for n, p := range fresh {
-		a.names.known[name{kind, n}] = p
+		c.names.known[name{kind, n}] = p
 	}
 	for i, n := range many {
 		if out[i] == "" {
@@ -91,15 +91,15 @@ func (a *Agent) Mint(ctx context.Context, kind onusv1.NameKind, many ...string) 
 	return out, nil
 }
 
-func (a *Agent) mint(ctx context.Context, kind onusv1.NameKind, ask []string) ([]string, error) {
+func (c *Client) mint(ctx context.Context, kind onusv1.NameKind, ask []string) ([]string, error) {
 	prefix := map[onusv1.NameKind]string{
 		onusv1.NameKind_NAME_KIND_USER:    record.UserPrefix,
 		onusv1.NameKind_NAME_KIND_SUBJECT: record.SubjectPrefix,
 		onusv1.NameKind_NAME_KIND_SESSION: record.SessionPrefix,
 	}[kind]
 	var resp *onusv1.MintResponse
-	err := a.retry(ctx, new(bool), func(ctx context.Context) (err error) {
-		resp, err = a.rpc.Mint(ctx, &onusv1.MintRequest{Kind: kind, Names: ask})
+	err := c.retry(ctx, new(bool), func(ctx context.Context) (err error) {
+		resp, err = c.rpc.Mint(ctx, &onusv1.MintRequest{Kind: kind, Names: ask})
 		return err
 	})
 	if err != nil {

@@ -28,6 +28,15 @@ type Receipt struct {
 	// Proven is the record with its proof. Kept as a file, it can be checked
 	// with onus-verify receipt for as long as the log key is known.
 	Proven *onusv1.ProvenRecord
+	// Assurance is how well the log checked the user's word: 0 not at all, 1
+	// the user's token was verified, 2 and it holds the authority that the
+	// record claims. Why says what kept a token from being checked; it is the
+	// server's word.
+	Assurance int
+	Why       string
+	// Revoked are the revocations that hit the record's author. An agent's
+	// methods return them as a [*RevokedError].
+	Revoked []*onusv1.RevocationNotice
 	// Withheld are salts and texts of the fields that the step withheld.
 	// Without them nobody can ever show what was committed to.
 	Withheld []*onusv1.Content
@@ -44,24 +53,49 @@ func (r *Receipt) Link() Link { return r.link }
 // and proven.
 //
 // Errors: a [*record.Error] for a step that breaks a rule, a [*RefusedError],
-// an [*OutageError], a [*ProofError], a [*ForkError]. After the first two the
-// record is not in the log. A record whose fate is unknown is kept and
+// an [*OutageError], a [*ProofError], a [*ForkError], a [*RevokedError]. After
+// the first two the record is not in the log; with the last one there is a
+// receipt too if it is. A record whose fate is unknown is kept and
 // submitted again, the same bytes with the same id, before the next one: so an
 // error of Record may also be about an earlier record, which it then names,
 // while the step itself was not recorded.
 func (a *Agent) Record(ctx context.Context, step Step) (*Receipt, error) {
-	if err := a.lock(ctx); err != nil {
+	if err := a.mayGoOn(); err != nil {
+		return nil, err
+	}
+	step, err := a.named(ctx, step)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer a.unlock()
 	return a.record(ctx, step)
 }
 
-// record does Record's work. The caller has the turn.
-func (a *Agent) record(ctx context.Context, step Step) (*Receipt, error) {
-	if l, ok := LinkFrom(ctx); ok && step.Parent.IsZero() && !step.Root && step.loss == nil {
-		step.Parent = l
+// linked fills in what a step takes from its context.
+func (a *Agent) linked(ctx context.Context, step Step) Step {
+	if step.loss != nil || step.Root {
+		return step
 	}
+	given := grantFrom(ctx, a.name)
+	if l, ok := LinkFrom(ctx); ok && step.Parent.IsZero() {
+		step.Parent = l
+	} else if step.Parent.Agent != a.name && !step.Parent.IsZero() {
+		given = step.Parent.Grant
+	}
+	if step.Grant.IsZero() && step.Outcome == nil && step.Basis != Own {
+		step.Grant = given
+	}
+	return step
+}
+
+// record does Record's work. The caller has the turn. Where the ledger says
+// that the agent is revoked and logged the record all the same, it returns the
+// receipt and a *RevokedError.
+func (a *Agent) record(ctx context.Context, step Step) (*Receipt, error) {
+	step = a.linked(ctx, step)
 	if err := a.flush(ctx); err != nil {
 		return nil, err
 	}
@@ -69,12 +103,24 @@ func (a *Agent) record(ctx context.Context, step Step) (*Receipt, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.pending = &sending{Signed: signed}
+	return a.send(ctx, &sending{Signed: signed})
+}
+
+// send delivers a record that was just signed. The caller has the turn, and
+// nothing is pending.
+func (a *Agent) send(ctx context.Context, s *sending) (*Receipt, error) {
+	a.pending = s
 	r, err := a.deliver(ctx)
 	if out := (*OutageError)(nil); errors.As(err, &out) && !out.Kept {
 		a.undo()
 	}
-	return r, err
+	if err != nil {
+		return r, err
+	}
+	if e := revokedBy(r.ID, r.Revoked, nil); e != nil {
+		return r, e
+	}
+	return r, nil
 }
 
 // deliver submits what is pending until it is logged, refused, or there is no
@@ -91,6 +137,9 @@ func (a *Agent) deliver(ctx context.Context) (*Receipt, error) {
 			a.undo()
 		}
 		a.disown(s.Record.ID)
+		if gone := revokedBy(s.Record.ID, nil, e); gone != nil {
+			return nil, a.stop(gone)
+		}
 		return nil, err
 	case *OutageError:
 		e.Kept = e.Unknown
@@ -105,6 +154,10 @@ func (a *Agent) deliver(ctx context.Context) (*Receipt, error) {
 	a.mu.Lock()
 	a.last = r.ID
 	a.mu.Unlock()
+	if s.logged != nil {
+		s.logged()
+	}
+	_ = a.stop(revokedBy(r.ID, r.Revoked, nil)) // for the calls to come
 	return r, nil
 }
 
@@ -194,7 +247,7 @@ func (a *Agent) Last() record.ID {
 // Lost declares that this instance's records from first to last, by sequence
 // number, inclusive, will not be delivered, and why.
 func (a *Agent) Lost(ctx context.Context, first, last int64, reason string) (*Receipt, error) {
-	if err := a.lock(ctx); err != nil {
+	if err := a.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer a.unlock()

@@ -8,7 +8,13 @@ import (
 )
 
 // Step is one record in the making. It holds any of intent, interpretation,
-// decision and action, or an outcome alone.
+// decision and action, or an outcome alone, or a delegation alone.
+//
+// A step in a context with a link (see [WithLink]) takes from it what it does
+// not say itself: the parent, and the grant that it acts under. The grant is
+// that of the nearest link that another party signed: what an agent puts into
+// its own links is for those that it calls. A root takes neither; an outcome,
+// and a step of basis [Own] that names no grant, take no grant.
 //
 // Every text is committed to: the record holds SHA-256 over a fresh salt and
 // the text, and the text itself goes to the ledger beside the record, stored
@@ -21,6 +27,9 @@ type Step struct {
 	Action         *Action
 	// Outcome ends the action in Parent. [Agent.Do] records it by itself.
 	Outcome *Outcome
+	// Delegation passes on authority that this agent has: [Agent.Delegate]
+	// is the short form.
+	Delegation *Delegation
 
 	// Parent is the one record that asked for this work. Zero means the link
 	// in the context (see [WithLink]), or none if there is none.
@@ -34,14 +43,22 @@ type Step struct {
 	Asks string
 
 	// User is the pseudonym of the user on whose behalf this is done, from
-	// [Agent.User]. Empty means nobody's.
+	// [Client.User]. Empty means the Token's, or nobody's.
 	User string
-	// Session is the pseudonym of the user's session, from [Agent.Session].
+	// Session is the pseudonym of the user's session, from [Client.Session].
+	// Empty means the Token's, or none.
 	Session string
+	// Token is the user's ID token, with this agent's registered client as its
+	// audience, or one that was exchanged for the log's. The record says what
+	// the token says and whose it is; the token itself travels beside it, and
+	// the ledger keeps it sealed, off the log. [Receipt.Assurance] says how it
+	// was taken. Empty means none: then the user is only asserted.
+	Token Token
 	// Subjects are the pseudonyms of the customers, accounts or cases
-	// touched, from [Agent.Subject].
+	// touched, from [Client.Subject].
 	Subjects []string
-	// Grant is the grant that the step acts under; zero means none is named.
+	// Grant is the grant that the step acts under, or delegates under; zero
+	// means the context's, or none.
 	Grant record.ID
 	// Basis is whose authority was used: [Delegated], [Own], or 0 to say
 	// nothing.
@@ -64,6 +81,10 @@ type Step struct {
 
 	// loss is set by [Agent.Lost].
 	loss *loss
+	// registration and revocation are set where the agent speaks of its own
+	// keys and grants.
+	registration *onusv1.Registration
+	revocation   *onusv1.Revocation
 	// at is the claimed time; zero means that of signing.
 	at time.Time
 }
@@ -99,6 +120,10 @@ type Decision struct {
 	Rationale string
 	// Confidence is a decimal from 0 to 1, such as "0.85", or empty.
 	Confidence string
+	// Proposal is what is to be done once a person approves it; nil means
+	// nothing. [Client.AwaitAnswer] waits for the answer, and the action then
+	// names the approval and has the same element.
+	Proposal *Element
 }
 
 // Action is the one thing that is done. Element stays plain in the log.
@@ -111,7 +136,8 @@ type Action struct {
 	Target onusv1.TargetDecision
 	// RequestID is the id under which the target knows this request.
 	RequestID string
-	// Approval is the approval that this action uses up; zero means none.
+	// Approval is the approval that this action uses up, from
+	// [Client.AwaitAnswer]; zero means none.
 	Approval record.ID
 	// Token is what the target saw of the user's token; nil means nothing is
 	// known. It is not changed.
@@ -176,5 +202,7 @@ const (
 	ActionArguments      Field = "stages.action.arguments"
 	ActionResult         Field = "stages.action.result"
 	OutcomeResult        Field = "outcome.result"
+	DelegationPurpose    Field = "delegation.purpose"
 	lossReason           Field = "loss.reason"
+	revocationReason     Field = "revocation.reason"
 )

@@ -16,25 +16,34 @@ type sending struct {
 	*Signed
 	// maybe: an attempt may have reached the ledger.
 	maybe bool
+	// enrols: it registers the key that signed it.
+	enrols bool
+	// logged, if set, is called once the record is proven to be logged.
+	logged func()
 }
 
 // submit makes attempts until the record is logged, refused, or there is no
 // more time, and checks the receipt.
-func (a *Agent) submit(ctx context.Context, s *sending) (*Receipt, error) {
+func (c *Client) submit(ctx context.Context, s *sending) (*Receipt, error) {
 	var resp *onusv1.SubmitResponse
-	err := a.retry(ctx, &s.maybe, func(ctx context.Context) (err error) {
-		resp, err = a.rpc.Submit(ctx, s.request())
+	err := c.retry(ctx, &s.maybe, func(ctx context.Context) (err error) {
+		if s.enrols {
+			e, err := c.rpc.Enrol(ctx, &onusv1.EnrolRequest{Envelope: s.Record.Envelope.Proto(), UserToken: string(s.token)})
+			resp = &onusv1.SubmitResponse{Receipt: e.GetReceipt(), Duplicate: e.GetDuplicate()}
+			return err
+		}
+		resp, err = c.rpc.Submit(ctx, s.request())
 		return err
 	})
 	if err != nil {
 		return nil, s.failed(err)
 	}
 	s.maybe = true // the ledger says that it is logged; whether that is so comes next
-	return a.open(ctx, s.Signed, resp)
+	return c.open(ctx, s.Signed, resp)
 }
 
 func (s *Signed) request() *onusv1.SubmitRequest {
-	return &onusv1.SubmitRequest{Envelope: s.Record.Envelope.Proto(), Contents: s.Contents}
+	return &onusv1.SubmitRequest{Envelope: s.Record.Envelope.Proto(), Contents: s.Contents, UserToken: string(s.token)}
 }
 
 // failed adds to an error of retry which record it is about.
@@ -48,14 +57,39 @@ func (s *sending) failed(err error) error {
 	return err
 }
 
+// Log logs one signed record, of [Client.Sign], and returns its receipt,
+// checked. After an [*OutageError] that is Unknown, the same record may be
+// logged again: if it is there, it comes back as a duplicate. Where the party
+// that signed it is revoked, the error is a [*RevokedError], with a receipt if
+// the record was logged all the same; the party should say no more.
+func (c *Client) Log(ctx context.Context, s *Signed) (*Receipt, error) {
+	return c.logOne(ctx, &sending{Signed: s})
+}
+
+func (c *Client) logOne(ctx context.Context, s *sending) (*Receipt, error) {
+	r, err := c.submit(ctx, s)
+	if no := (*RefusedError)(nil); errors.As(err, &no) {
+		if gone := revokedBy(s.Record.ID, nil, no); gone != nil {
+			return nil, gone
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if gone := revokedBy(r.ID, r.Revoked, nil); gone != nil {
+		return r, gone
+	}
+	return r, nil
+}
+
 // open checks what the ledger answered about a record.
-func (a *Agent) open(ctx context.Context, s *Signed, resp *onusv1.SubmitResponse) (*Receipt, error) {
+func (c *Client) open(ctx context.Context, s *Signed, resp *onusv1.SubmitResponse) (*Receipt, error) {
 	env := s.Record.Envelope
-	proven, err := verifier.OpenReceipt(resp.GetReceipt(), env.Type, env.Payload, a.key, a.signer.Public())
+	proven, err := verifier.OpenReceipt(resp.GetReceipt(), env.Type, env.Payload, c.key, s.key)
 	if err != nil {
 		return nil, &ProofError{ID: s.Record.ID, Receipt: resp.GetReceipt(), Err: err}
 	}
-	if err := a.observe(ctx, resp.GetReceipt().GetCheckpoint(), proven.Checkpoint); err != nil {
+	if err := c.observe(ctx, resp.GetReceipt().GetCheckpoint(), proven.Checkpoint); err != nil {
 		return nil, err
 	}
 	env.Signature = resp.GetReceipt().GetSignature() // the one that was logged
@@ -67,6 +101,9 @@ func (a *Agent) open(ctx context.Context, s *Signed, resp *onusv1.SubmitResponse
 		Checkpoint: proven.Checkpoint,
 		Proven:     &onusv1.ProvenRecord{Envelope: env.Proto(), Receipt: resp.GetReceipt()},
 		Withheld:   s.Withheld,
+		Assurance:  int(proven.Stamp.Assurance),
+		Why:        resp.GetToken().GetWhy(),
+		Revoked:    resp.GetRevoked(),
 		link:       s.Link(),
 	}, nil
 }
@@ -77,15 +114,15 @@ const (
 	maxBatchBytes = 8 << 20
 )
 
-// Submit logs records that an [Author] signed, many in one call to the ledger,
-// and checks every receipt. The receipts stand in the order of the records;
+// Submit logs signed records, those of an [Author] or of [Client.Sign], many in
+// one call to the ledger, and checks every receipt. The receipts stand in the order of the records;
 // where one is nil, the error says why. Nothing is kept: after an error the
 // same records may be submitted again, and those that are logged come back as
 // duplicates.
 //
 // Records are ordered as given. But where the ledger is so busy that it takes
 // a part of them only, the rest is submitted again and comes later.
-func (a *Agent) Submit(ctx context.Context, signed ...*Signed) ([]*Receipt, error) {
+func (c *Client) Submit(ctx context.Context, signed ...*Signed) ([]*Receipt, error) {
 	receipts := make([]*Receipt, len(signed))
 	for from := 0; from < len(signed); {
 		to, bytes := from, 0
@@ -96,7 +133,7 @@ func (a *Agent) Submit(ctx context.Context, signed ...*Signed) ([]*Receipt, erro
 		if to-from > 1 && bytes > maxBatchBytes {
 			to-- // the last one made it too large
 		}
-		if err := a.submitBatch(ctx, signed[from:to], receipts[from:to]); err != nil {
+		if err := c.submitBatch(ctx, signed[from:to], receipts[from:to]); err != nil {
 			return receipts, err
 		}
 		from = to
@@ -114,7 +151,7 @@ func (s *Signed) size() int {
 
 // submitBatch logs at most maxBatch records. Those that are to be tried again
 // are, without those that are settled.
-func (a *Agent) submitBatch(ctx context.Context, signed []*Signed, receipts []*Receipt) error {
+func (c *Client) submitBatch(ctx context.Context, signed []*Signed, receipts []*Receipt) error {
 	var open []*sending
 	place := map[*sending]int{}
 	for i, s := range signed {
@@ -123,12 +160,12 @@ func (a *Agent) submitBatch(ctx context.Context, signed []*Signed, receipts []*R
 	}
 	var refusals []error
 	maybe := false
-	err := a.retry(ctx, &maybe, func(ctx context.Context) error {
+	err := c.retry(ctx, &maybe, func(ctx context.Context) error {
 		req := &onusv1.SubmitBatchRequest{}
 		for _, s := range open {
 			req.Items = append(req.Items, s.request())
 		}
-		resp, err := a.rpc.SubmitBatch(ctx, req)
+		resp, err := c.rpc.SubmitBatch(ctx, req)
 		if err != nil {
 			return err
 		}
@@ -141,7 +178,7 @@ func (a *Agent) submitBatch(ctx context.Context, signed []*Signed, receipts []*R
 		for i, res := range resp.GetResults() {
 			s := open[i]
 			if res.GetError() == nil {
-				if receipts[place[s]], err = a.open(ctx, s.Signed, res.GetLogged()); err != nil {
+				if receipts[place[s]], err = c.open(ctx, s.Signed, res.GetLogged()); err != nil {
 					return err
 				}
 				continue
@@ -178,13 +215,13 @@ type moved struct{ error }
 // time. It sets *maybe if an attempt may have done what it was to do. Its
 // errors are a *RefusedError, an *OutageError, or a *ProofError or *ForkError
 // that attempt returned.
-func (a *Agent) retry(ctx context.Context, maybe *bool, attempt func(context.Context) error) error {
-	if a.cfg.OnOutage == Fail {
+func (c *Client) retry(ctx context.Context, maybe *bool, attempt func(context.Context) error) error {
+	if c.cfg.OnOutage == Fail {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, a.cfg.Patience, fmt.Errorf("gave up after %v", a.cfg.Patience))
+		ctx, cancel = context.WithTimeoutCause(ctx, c.cfg.Patience, fmt.Errorf("gave up after %v", c.cfg.Patience))
 		defer cancel()
 	}
-	if err := a.heads.forked(); err != nil {
+	if err := c.heads.forked(); err != nil {
 		return err
 	}
 	var last error
@@ -192,7 +229,7 @@ func (a *Agent) retry(ctx context.Context, maybe *bool, attempt func(context.Con
 		if ctx.Err() != nil {
 			return &OutageError{Err: errors.Join(last, context.Cause(ctx))}
 		}
-		one, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
+		one, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 		err := attempt(one)
 		cancel()
 		if err == nil {
@@ -213,10 +250,10 @@ func (a *Agent) retry(ctx context.Context, maybe *bool, attempt func(context.Con
 		}
 		last = err
 		pause := backoff(n, retryAfter(problem))
-		if end, ok := ctx.Deadline(); ok && a.cfg.OnOutage == Fail && time.Until(end) < pause {
+		if end, ok := ctx.Deadline(); ok && c.cfg.OnOutage == Fail && time.Until(end) < pause {
 			return &OutageError{Err: err} // the next attempt would come too late
 		}
-		a.log.Warn("ledger not reached, trying again", "attempt", n+1, "pause", pause, "err", err)
+		c.log.Warn("ledger not reached, trying again", "attempt", n+1, "pause", pause, "err", err)
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
@@ -225,11 +262,11 @@ func (a *Agent) retry(ctx context.Context, maybe *bool, attempt func(context.Con
 }
 
 // oneAttempt is how long a call may take that is not made again.
-func (a *Agent) oneAttempt() time.Duration {
-	if a.cfg.OnOutage == Fail {
-		return min(a.cfg.Timeout, a.cfg.Patience)
+func (c *Client) oneAttempt() time.Duration {
+	if c.cfg.OnOutage == Fail {
+		return min(c.cfg.Timeout, c.cfg.Patience)
 	}
-	return a.cfg.Timeout
+	return c.cfg.Timeout
 }
 
 // backoff returns how long to pause after attempt n: from half to all of
