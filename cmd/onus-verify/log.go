@@ -26,6 +26,7 @@ import (
 
 func newLog() *cobra.Command {
 	var logKey, token, ca string
+	var issuerKeys, bundles []string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "log URL --log-key K",
@@ -33,7 +34,13 @@ func newLog() *cobra.Command {
 		Long: `Read every entry from the server at URL, and verify it: the hash of its bytes as
 served, its record's id and signature, that its key was bound to its author at
 that index, its stamps, its time; and that all of them make the root that the
-log's key signed. Uses all processors; memory does not grow with the log, but
+log's key signed. Who might sign, what was granted, revoked and used up is derived
+again, as of each entry, and compared with what the ledger stamped.
+
+Keys that workloads enrolled stand in the log with their credentials: an SVID or a
+token. These are checked against the trust bundles and key sets in the log. That
+those are the real ones is the host's word, unless you pin them: --issuer-keys,
+--trust-bundle. Uses all processors; memory does not grow with the log, but
 for the ids of the first 4 million records and the registry.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 || !strings.Contains(args[0], "://") {
@@ -46,17 +53,23 @@ for the ids of the first 4 million records and the registry.`,
 			if err != nil {
 				return err
 			}
+			roots, err := loadRoots(issuerKeys, bundles)
+			if err != nil {
+				return err
+			}
 			client, err := newClient(args[0], token, ca)
 			if err != nil {
 				return err
 			}
-			v := &logVerifier{client: client, key: key, anchored: anchored, audit: verifier.NewAudit(), out: cmd.OutOrStdout(), asJSON: asJSON}
+			v := &logVerifier{client: client, key: key, anchored: anchored, audit: verifier.NewPinnedAudit(roots), out: cmd.OutOrStdout(), asJSON: asJSON}
 			return v.run(cmd.Context())
 		},
 	}
 	cmd.Flags().StringVar(&logKey, "log-key", "", "the log's verifier key, or a file that holds it (log.vkey)")
 	cmd.Flags().StringVar(&token, "token", "", bearer.Usage)
 	cmd.Flags().StringVar(&ca, "tls-ca", "", "PEM file with the authority that the server's certificate must come from; default: the system's")
+	cmd.Flags().StringArrayVar(&issuerKeys, "issuer-keys", nil, issuerKeysUsage)
+	cmd.Flags().StringArrayVar(&bundles, "trust-bundle", nil, trustBundleUsage)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -266,87 +279,4 @@ func (v *logVerifier) included(ctx context.Context, index int64, raw []byte) (bo
 		return false, nil
 	}
 	return tree.VerifyInclusion(index, v.checkpoint.Size, tree.LeafHash(raw), p, v.checkpoint.Root) == nil, nil
-}
-
-// report prints what was seen and returns the exit code.
-func (v *logVerifier) report(problems []string) error {
-	rep := v.audit.Report()
-	for _, f := range rep.Faults {
-		problems = append(problems, f.String())
-	}
-	if rep.StampsOff > 1 {
-		problems = append(problems, fmt.Sprintf("%d entries after it are stamped otherwise too, as follows from a changed registry entry", rep.StampsOff-1))
-	}
-	if more := rep.FaultCount - int64(len(rep.Faults)); more > 0 {
-		problems = append(problems, fmt.Sprintf("and %d more", more))
-	}
-	code := 0
-	switch {
-	case len(problems) > 0:
-		code = exitBroken
-	case !v.anchored:
-		code = exitUnanchored
-	}
-	if v.asJSON {
-		if err := printJSON(v.out, map[string]any{
-			"genuine": code == 0, "anchored": v.anchored, "origin": v.key.Origin(), "log_key": v.key.String(),
-			"entries": rep.Entries, "registry_entries": rep.RegistryEntries, "not_judged": rep.NotJudged,
-			"compared_to": rep.ComparedTo, "size": v.checkpoint.Size, "root": v.checkpoint.Root.String(),
-			"first_time": logTime(rep.FirstTime), "last_time": logTime(rep.LastTime), "problems": problems,
-			"not_proven": notProven(rep),
-		}); err != nil {
-			return err
-		}
-	} else {
-		v.print(rep, problems, code)
-	}
-	if code != 0 {
-		return exitError(code)
-	}
-	return nil
-}
-
-func (v *logVerifier) print(rep verifier.Report, problems []string, code int) {
-	w := v.out
-	switch code {
-	case exitBroken:
-		fmt.Fprintf(w, "BROKEN: log %s\n", v.key.Origin())
-		for _, p := range problems {
-			fmt.Fprintln(w, "  "+p)
-		}
-	case exitUnanchored:
-		fmt.Fprintf(w, "NOT ANCHORED: log %s agrees with itself, under a key that it names itself\n", v.key.Origin())
-		fmt.Fprintln(w, "  Give the verifier key that its operator published: --log-key FILE")
-	default:
-		fmt.Fprintf(w, "GENUINE: log %s\n", v.key.Origin())
-	}
-	took := time.Since(v.started)
-	if v.checkpoint.Size == 0 {
-		return // nothing was read
-	}
-	fmt.Fprintf(w, "  entries     %d, of which %d are registry entries, in %v (%.0f/s)\n", rep.Entries, rep.RegistryEntries,
-		took.Round(time.Millisecond), float64(rep.Entries)/took.Seconds())
-	fmt.Fprintf(w, "  checkpoint  size %d, root %s\n", v.checkpoint.Size, v.checkpoint.Root)
-	if rep.Entries > 0 {
-		fmt.Fprintf(w, "  log time    %s to %s (the host's word)\n", logTime(rep.FirstTime), logTime(rep.LastTime))
-	}
-	if code == 0 {
-		fmt.Fprintln(w, "  Checked for every entry: layout, record, id, signature, key binding, stamps, order of time; and the root over all.")
-	}
-	fmt.Fprintf(w, "Not proven: %s.\n", strings.Join(notProven(rep), "; "))
-}
-
-func notProven(rep verifier.Report) []string {
-	out := []string{
-		"that what records say is true",
-		"what was never submitted",
-		"that no other history was shown to somebody else",
-	}
-	if rep.NotJudged > 0 {
-		out = append(out, fmt.Sprintf("%d entries of a newer version, of which the hash was checked, and not what they say", rep.NotJudged))
-	}
-	if rep.ComparedTo < rep.Entries {
-		out = append(out, fmt.Sprintf("that no record after entry %d stands there twice", rep.ComparedTo-1))
-	}
-	return out
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/onus-ledger/onus/cmd/internal/keyfile"
@@ -22,13 +23,18 @@ const maxReceiptFile = 1 << 20
 
 func newReceipt() *cobra.Command {
 	var logKey, signerKey string
+	var issuerKeys []string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "receipt FILE --log-key K",
 		Short: "Verify one record's receipt",
 		Long: `Verify a file that onus receipt wrote: that the log with this key has this very
 record at this index. With --signer-key also that this key signed it. That the
-key was the author's is proven by the whole log, not by a receipt.`,
+key was the author's is proven by the whole log, not by a receipt.
+
+Of the user on whose behalf it was done it says what is shown: verified, if the
+file holds the user's token and --issuer-keys the keys that you hold of its
+issuer; attested, if the ledger says that it checked the token; else asserted.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return errors.New("name one file, or - for standard input")
@@ -46,15 +52,20 @@ key was the author's is proven by the whole log, not by a receipt.`,
 					return err
 				}
 			}
+			pinned, err := loadIssuerKeys(issuerKeys)
+			if err != nil {
+				return err
+			}
 			data, err := readFile(cmd.InOrStdin(), args[0])
 			if err != nil {
 				return err
 			}
-			return checkReceipt(cmd.OutOrStdout(), data, key, anchored, signer, asJSON)
+			return checkReceipt(cmd.OutOrStdout(), data, key, anchored, signer, pinned, asJSON)
 		},
 	}
 	cmd.Flags().StringVar(&logKey, "log-key", "", "the log's verifier key, or a file that holds it (log.vkey)")
 	cmd.Flags().StringVar(&signerKey, "signer-key", "", "the signer's public key, PEM")
+	cmd.Flags().StringArrayVar(&issuerKeys, "issuer-keys", nil, issuerKeysUsage)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -85,7 +96,7 @@ func readFile(stdin io.Reader, path string) ([]byte, error) {
 	return data, err
 }
 
-func checkReceipt(w io.Writer, data []byte, key tree.LogKey, anchored bool, signer *record.PublicKey, asJSON bool) error {
+func checkReceipt(w io.Writer, data []byte, key tree.LogKey, anchored bool, signer *record.PublicKey, pinned pinnedKeys, asJSON bool) error {
 	p := new(onusv1.ProvenRecord)
 	if err := protojson.Unmarshal(data, p); err != nil {
 		return brokenReceipt(w, asJSON, "the file is not a receipt that onus receipt wrote, or it was changed")
@@ -113,8 +124,12 @@ func checkReceipt(w io.Writer, data []byte, key tree.LogKey, anchored bool, sign
 	if err != nil {
 		return brokenReceipt(w, asJSON, record.What(err))
 	}
+	user, err := judgeUser(proven, p.GetUserToken(), pinned)
+	if err != nil {
+		return brokenReceipt(w, asJSON, err.Error())
+	}
 	if asJSON {
-		return printReceiptJSON(w, proven)
+		return printReceiptJSON(w, proven, user)
 	}
 	fmt.Fprintf(w, "GENUINE: log %s has this record at index %d\n", proven.Checkpoint.Origin, proven.Index)
 	fmt.Fprintf(w, "  record      %s\n", proven.Record.ID)
@@ -124,6 +139,9 @@ func checkReceipt(w io.Writer, data []byte, key tree.LogKey, anchored bool, sign
 		fmt.Fprintf(w, "  signature   made with the key given, %s\n", signer.ID())
 	} else {
 		fmt.Fprintln(w, "  signature   NOT CHECKED: give --signer-key FILE, or verify the whole log: onus-verify log URL")
+	}
+	if user != nil {
+		fmt.Fprintf(w, "  user        %s: %s\n", strings.ToUpper(user.State), user.Text)
 	}
 	fmt.Fprintln(w, "Not proven: that the key was the author's (onus-verify log URL does), that what the record says is true, what was never submitted.")
 	return nil
@@ -145,12 +163,12 @@ func printJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-func printReceiptJSON(w io.Writer, p *verifier.Proven) error {
+func printReceiptJSON(w io.Writer, p *verifier.Proven, user *userWord) error {
 	return printJSON(w, map[string]any{
 		"genuine": true, "anchored": true, "problems": []string{}, "origin": p.Checkpoint.Origin, "index": p.Index, "id": p.Record.ID.String(),
 		"log_time": logTime(p.Stamp.LogTime), "size": p.Checkpoint.Size, "root": p.Checkpoint.Root.String(),
-		"signature_checked": p.Signed,
-		"not_proven":        []string{"that the key was the author's", "that what the record says is true", "what was never submitted", "log time"},
+		"signature_checked": p.Signed, "user": user,
+		"not_proven": []string{"that the key was the author's", "that what the record says is true", "what was never submitted", "log time"},
 	})
 }
 

@@ -58,7 +58,7 @@ agent that it writes as.`,
 				defer stop()
 				adminKey = dir.adminKey()
 			}
-			e, err := newEnrolment(&r, admin, adminKey)
+			e, err := r.registrar(adminFlags{admin, adminKey}, io.Discard)
 			if err != nil {
 				return err
 			}
@@ -157,7 +157,7 @@ func (b *benchResult) print(w io.Writer) {
 
 const benchAgent = "spiffe://bench.invalid/load"
 
-func bench(ctx context.Context, e *enrolment, clients, batch int, duration time.Duration) (*benchResult, error) {
+func bench(ctx context.Context, e *registrar, clients, batch int, duration time.Duration) (*benchResult, error) {
 	_, priv, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, err
@@ -166,7 +166,7 @@ func bench(ctx context.Context, e *enrolment, clients, batch int, duration time.
 	if err != nil {
 		return nil, err
 	}
-	err = e.enrol(ctx, &onusv1.Operator{Id: "bench", Organisation: "bench", Unit: "bench", AccountablePost: "whoever runs onus bench"},
+	err = e.agent(ctx, &onusv1.Operator{Id: "bench", Organisation: "bench", Unit: "bench", AccountablePost: "whoever runs onus bench"},
 		&onusv1.AgentClass{Id: benchAgent, Operator: "bench", DisplayName: "onus bench"}, signer.Public(), "")
 	if err != nil {
 		return nil, err

@@ -95,7 +95,7 @@ func printChain(w io.Writer, resp *onusv1.GetChainResponse) error {
 	unjudged(c)
 	fmt.Fprintf(w, "%s; the log had %d entries then\n", count(len(c.Nodes), "record"), resp.GetSize())
 	printWho(w, c)
-	p := newChainPrinter(w, c, texts)
+	p := newChainPrinter(w, c, texts, resp.GetRecords())
 	for _, root := range c.Roots {
 		p.node(root, "", "")
 	}
@@ -160,14 +160,22 @@ func printReferences(w io.Writer, title string, refs []chain.Reference) {
 type chainPrinter struct {
 	w     io.Writer
 	texts textOf
+	// said is what the server said of each record's authority.
+	said map[int64][]*onusv1.Finding
 	// everywhere are findings that nearly every record has: they are said
 	// once, above the tree.
 	everywhere map[string]bool
 }
 
-func newChainPrinter(w io.Writer, c *chain.Chain, t textOf) *chainPrinter {
-	p := &chainPrinter{w: w, texts: t, everywhere: map[string]bool{}}
+func newChainPrinter(w io.Writer, c *chain.Chain, t textOf, records []*onusv1.LoggedRecord) *chainPrinter {
+	p := &chainPrinter{w: w, texts: t, said: map[int64][]*onusv1.Finding{}, everywhere: map[string]bool{}}
 	found := map[string]int{}
+	for _, r := range records {
+		p.said[r.GetIndex()] = r.GetFindings()
+		for _, f := range r.GetFindings() {
+			found[f.GetCode()]++
+		}
+	}
 	for _, n := range c.Nodes {
 		for _, f := range n.Findings {
 			found[f.Code]++
@@ -190,7 +198,7 @@ func newChainPrinter(w io.Writer, c *chain.Chain, t textOf) *chainPrinter {
 func (p *chainPrinter) node(n *chain.Node, lead, rest string) {
 	m := n.Record.Msg
 	if isWithheld(n.Record) {
-		fmt.Fprintf(p.w, "%s#%d withheld  by %s\n", lead, n.Index, party(m))
+		fmt.Fprintf(p.w, "%s#%d withheld  by %s\n", lead, n.Index, withheldParty(m))
 	} else {
 		fmt.Fprintf(p.w, "%s#%d %s  %s  by %s, %s\n", lead, n.Index, kind(m), describe(m, p.texts, 100), author(m),
 			time.UnixMilli(n.LogTime).UTC().Format("15:04:05.000Z"))
@@ -198,6 +206,11 @@ func (p *chainPrinter) node(n *chain.Node, lead, rest string) {
 	for _, f := range n.Findings {
 		if f.Severity != chain.Info && !p.everywhere[f.Code] {
 			fmt.Fprintf(p.w, "%s     ! %s: %s\n", rest, f.Code, f.Text)
+		}
+	}
+	for _, f := range p.said[n.Index] {
+		if !p.everywhere[f.GetCode()] {
+			fmt.Fprintf(p.w, "%s     %s\n", rest, findingLine(f))
 		}
 	}
 	if len(n.Causes) > 0 {

@@ -25,6 +25,8 @@ import (
 //	db/          the database
 //	log.key      the log's private key, 0600
 //	log.vkey     the log's verifier key: give it to everybody
+//	host.key     signs what the host says itself, 0600: key sets that it fetched,
+//	             reads, what it refused
 //	content.key  wraps the keys of stored contents, 0600: back it up apart
 //	admin.key    the first administrator's key, 0600, unless init was given
 //	             one: move it to where the administrator is
@@ -35,11 +37,12 @@ func (d dataDir) db() string         { return filepath.Join(string(d), "db") }
 func (d dataDir) logKey() string     { return filepath.Join(string(d), "log.key") }
 func (d dataDir) vkey() string       { return filepath.Join(string(d), "log.vkey") }
 func (d dataDir) contentKey() string { return filepath.Join(string(d), "content.key") }
+func (d dataDir) hostKey() string    { return filepath.Join(string(d), "host.key") }
 func (d dataDir) adminKey() string   { return filepath.Join(string(d), "admin.key") }
 
 // exists reports whether a ledger, or what is left of one, is there.
 func (d dataDir) exists() bool {
-	for _, p := range []string{d.db(), d.logKey(), d.vkey(), d.contentKey()} {
+	for _, p := range []string{d.db(), d.logKey(), d.vkey(), d.hostKey(), d.contentKey()} {
 		if _, err := os.Lstat(p); err == nil {
 			return true
 		}
@@ -90,6 +93,17 @@ func (d dataDir) create(origin, adminName string, admin crypto.Signer, policy *o
 	if err := keyfile.WritePrivate(d.logKey(), logKey); err != nil {
 		return nil, err
 	}
+	_, hostKey, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	host, err := record.NewSigner(hostKey)
+	if err != nil {
+		return nil, err
+	}
+	if err := keyfile.WritePrivate(d.hostKey(), hostKey); err != nil {
+		return nil, err
+	}
 	var content [32]byte
 	rand.Read(content[:])
 	if err := keyfile.WriteNew(d.contentKey(), []byte(hex.EncodeToString(content[:])+"\n"), 0o600); err != nil {
@@ -98,7 +112,7 @@ func (d dataDir) create(origin, adminName string, admin crypto.Signer, policy *o
 	if err := keyfile.WriteNew(d.vkey(), []byte(vkey.String()+"\n"), 0o644); err != nil {
 		return nil, err
 	}
-	genesis, err := ledger.NewGenesis(vkey, []ledger.Administrator{{Name: adminName, Key: signer.Public()}}, policy, signer, time.Now())
+	genesis, err := ledger.NewHostedGenesis(vkey, host.Public(), []ledger.Administrator{{Name: adminName, Key: signer.Public()}}, policy, signer, time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +140,14 @@ func (d dataDir) config(log *slog.Logger) (ledger.Config, error) {
 	if err != nil || len(content) != 32 {
 		return ledger.Config{}, fmt.Errorf("content key %s is not 64 hexadecimal characters", d.contentKey())
 	}
-	return ledger.Config{Dir: d.db(), Signer: key, ContentKey: content, Logger: log}, nil
+	cfg := ledger.Config{Dir: d.db(), Signer: key, ContentKey: content, Keys: newIssuerKeys(), Logger: log}
+	// Ledgers of before there were host keys have none.
+	if _, err := os.Lstat(d.hostKey()); !errors.Is(err, os.ErrNotExist) {
+		if cfg.HostKey, err = keyfile.LoadSigner(d.hostKey()); err != nil {
+			return ledger.Config{}, fmt.Errorf("host key: %w", err)
+		}
+	}
+	return cfg, nil
 }
 
 func (d dataDir) open(log *slog.Logger) (*ledger.Ledger, error) {

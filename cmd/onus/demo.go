@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/onus-ledger/onus/agent"
+	"github.com/onus-ledger/onus/agent/party"
+	"github.com/onus-ledger/onus/cmd/internal/devissuer"
 	"github.com/onus-ledger/onus/cmd/internal/keyfile"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/ledger"
@@ -28,13 +30,20 @@ func newDemo() *cobra.Command {
 	var once, open bool
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Make a ledger, play a scenario with real agents, verify it",
-		Long: `Make a ledger on disk, serve it, and play a scenario with real agents that
-record over Connect: each action is logged, with its proof, before it happens.
-Then show the chain, verify the whole log, and go on serving.
+		Short: "Make a ledger, play scenarios with real agents, verify them",
+		Long: `Make a ledger on disk, serve it, and play three scenarios with real agents, users
+and services that record over Connect: each action is logged, with its proof,
+before it happens, and all authority comes from records. Then verify the whole
+log, and go on serving.
 
-Without --data the ledger is made in a new temporary directory. In a directory
-where a demo ran before, the scenario is played once more on the same ledger.`,
+  S1  a tool-like agent does what its user asked for
+  S2  an agent needs more than its user may see, and has it from its operator
+  S3  a purchase: who asked, who decided, who ordered, what the shop saw, what a
+      person approved, and what was over the limit
+
+The users' tokens come from an OpenID provider in this process. Without --data
+the ledger is made in a new temporary directory. In a directory where a demo ran
+before, the scenarios are played once more on the same ledger.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if data == "" {
@@ -53,6 +62,7 @@ where a demo ran before, the scenario is played once more on the same ledger.`,
 	f.StringVar(&listen, "listen", defaultListen, "address to listen on; if it is the default and taken, a free one")
 	f.BoolVar(&open, "open", false, "serve everybody who reaches the port, even from other machines")
 	f.BoolVar(&once, "once", false, "end when all is verified, instead of serving on")
+	cmd.AddCommand(newDemoIssuer())
 	return cmd
 }
 
@@ -64,7 +74,13 @@ type demo struct {
 	who    access
 	ledger *ledger.Ledger
 	remote remote
-	enrol  *enrolment
+	admin  *registrar
+
+	// What makeWorld makes.
+	issuer *devissuer.Issuer
+	line   *agent.Client
+	it     *party.Operator
+	chat   *party.UserClient
 }
 
 func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", args...) }
@@ -90,18 +106,28 @@ func (d *demo) run(ctx context.Context, listen string, once bool) (err error) {
 		err = errors.Join(err, <-served, d.ledger.Close())
 	}()
 	d.remote = remote{server: baseURL(ln, false), logKey: d.dir.vkey()}
-	if d.enrol, err = newEnrolment(&d.remote, "root", d.dir.adminKey()); err != nil {
+	if d.admin, err = d.remote.registrar(adminFlags{"root", d.dir.adminKey()}, io.Discard); err != nil {
 		return err
 	}
 	d.say("A ledger for agents: log %s in %s, served at %s", d.ledger.LogKey().Origin(), d.dir, d.remote.server)
 	d.who.announce(d.out, d.warn, srv, ln)
 
-	root, err := d.playS1(ctx)
+	stopWorld, err := d.makeWorld(ctx)
 	if err != nil {
-		return fmt.Errorf("scenario S1: %w", err)
-	}
-	if err := d.showChain(ctx, root); err != nil {
 		return err
+	}
+	defer stopWorld()
+	var root *agent.Receipt
+	for _, s := range []struct {
+		name string
+		play func(context.Context) (*agent.Receipt, error)
+	}{{"S1", d.playS1}, {"S2", d.playS2}, {"S3", d.playS3}} {
+		if root, err = s.play(ctx); err != nil {
+			return fmt.Errorf("scenario %s: %w", s.name, err)
+		}
+		if err := d.showChain(ctx, root); err != nil {
+			return err
+		}
 	}
 	if err := d.verify(ctx); err != nil {
 		return err
@@ -136,40 +162,6 @@ func listenOrElse(addr string) (net.Listener, error) {
 	return ln, err
 }
 
-// agent registers an agent class with a key and returns a running instance of
-// it, which records over the network as any agent does.
-func (d *demo) agent(ctx context.Context, op *onusv1.Operator, class *onusv1.AgentClass) (*agent.Agent, error) {
-	name := filepath.Join(string(d.dir), lastSegment(class.GetId())+".key")
-	if _, err := os.Stat(name); errors.Is(err, os.ErrNotExist) {
-		key, err := keyfile.Generate("ed25519")
-		if err != nil {
-			return nil, err
-		}
-		if _, err := keyfile.WritePair(name, key); err != nil {
-			return nil, err
-		}
-	}
-	key, err := keyfile.LoadSigner(name)
-	if err != nil {
-		return nil, err
-	}
-	pub, err := keyfile.LoadPublic(name + ".pub")
-	if err != nil {
-		return nil, err
-	}
-	if err := d.enrol.enrol(ctx, op, class, pub, ""); err != nil {
-		return nil, err
-	}
-	hc, err := d.remote.httpClient()
-	if err != nil {
-		return nil, err
-	}
-	return agent.New(agent.Config{
-		Server: d.remote.server, HTTPClient: hc, LogKey: d.ledger.LogKey().String(),
-		Signer: key, Agent: class.GetId(), Operator: op.GetId(),
-	})
-}
-
 func (d *demo) showChain(ctx context.Context, root *agent.Receipt) error {
 	client, err := d.remote.client()
 	if err != nil {
@@ -179,7 +171,7 @@ func (d *demo) showChain(ctx context.Context, root *agent.Receipt) error {
 	if err != nil {
 		return err
 	}
-	d.say("\nThe chain, from what was asked to what came of it:\n")
+	d.say("\n  The chain, from what was asked to what came of it:\n")
 	var b strings.Builder
 	if err := printChain(&b, resp); err != nil {
 		return err

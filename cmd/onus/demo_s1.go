@@ -31,21 +31,15 @@ func (d *demo) playS1(ctx context.Context) (*agent.Receipt, error) {
 	}
 	defer stop()
 	d.say("\nS1. “Why is my pod failing?”\n")
-	a, err := d.agent(ctx,
-		&onusv1.Operator{Id: "it/platform", Organisation: "Example Corp", Unit: "IT Platform", AccountablePost: "Head of Platform", Contact: "platform@example.com"},
-		&onusv1.AgentClass{Id: "spiffe://example.com/k8s-agent", Operator: "it/platform", DisplayName: "Kubernetes helper",
-			Purpose: "Answers questions about workloads by reading their state and logs.", Catalogue: s1Catalogue})
+	a, err := d.agent(ctx, d.oauthClient(&onusv1.AgentClass{Id: "spiffe://example.com/k8s-agent", DisplayName: "Kubernetes helper",
+		Purpose: "Answers questions about workloads by reading their state and logs.", Catalogue: s1Catalogue}))
 	if err != nil {
 		return nil, err
 	}
-	d.say("  Registered by an administrator: the agent spiffe://example.com/k8s-agent, its key, and who")
-	d.say("  answers for it: the Head of Platform, IT Platform.")
+	d.say("  Registered: the agent spiffe://example.com/k8s-agent, what it is there for, and its key.")
+	d.say("  The Head of Platform, IT Platform, answers for it.")
 
-	user, err := a.User(ctx, "sre@example.com")
-	if err != nil {
-		return nil, err
-	}
-	session, err := a.Session(ctx, fmt.Sprintf("https://login.example.com session-%d", time.Now().UnixNano()))
+	token, err := d.login("sre@example.com", "k8s-agent", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -53,16 +47,20 @@ func (d *demo) playS1(ctx context.Context) (*agent.Receipt, error) {
 	for i, e := range s1Catalogue {
 		requested[i] = agent.Element{Type: e.GetType(), Action: e.GetAction(), Location: e.GetLocation()}
 	}
+	user, session, err := a.TokenUser(ctx, token)
+	if err != nil {
+		return nil, err
+	}
 	start := time.Now()
 	intent, err := a.Record(ctx, agent.Step{
-		Intent: &agent.Intent{Text: "why is my pod failing?", Requested: requested},
-		User:   user, Session: session,
+		Intent: &agent.Intent{Text: "why is my pod failing?", Requested: requested}, Token: token,
 	})
 	if err != nil {
 		return nil, err
 	}
-	d.say("  The user asks. The agent records it: entry %d, in the log and proven %.1f ms later.", intent.Index, ms(time.Since(start)))
-	d.say("  The user is %s here; the name stays off the log.", user)
+	d.say("  The user logs in to the agent and asks. The agent records it, with the user's token beside")
+	d.say("  it: entry %d, in the log and proven %.1f ms later. L%d: %s.", intent.Index, ms(time.Since(start)), intent.Assurance, assuranceWord(int32(intent.Assurance)))
+	d.say("  The user is %s here; name and token stay off the log.", user)
 
 	pods := agent.Element{Type: "k8s.pods", Action: "get", Location: cluster + "/api/v1/namespaces/shop/pods", Datatypes: []string{"pod status", "events"}}
 	logs := agent.Element{Type: "k8s.logs", Action: "get", Location: cluster + "/api/v1/namespaces/shop/pods/checkout-7d9/log", Datatypes: []string{"logs"}}

@@ -36,16 +36,16 @@ func (t textOf) show(x *onusv1.Text, limit int) string {
 	return ""
 }
 
-// author names who signed, for people.
+// author names who signed, for people, in a word or two.
 func author(m *onusv1.Record) string {
 	a := m.GetAuthor()
 	switch {
 	case a.GetAgent() != "":
 		return lastSegment(a.GetAgent()) + "/" + a.GetInstance()
-	case a.GetAdministrator() != "":
-		return "administrator " + a.GetAdministrator()
+	case a.GetService() != "":
+		return "service " + lastSegment(a.GetService())
 	}
-	return "operator " + a.GetOperator()
+	return authorName(a)
 }
 
 // kind names what a record is: its stages, or its body.
@@ -78,6 +78,22 @@ func kind(m *onusv1.Record) string {
 		return "revocation"
 	case *onusv1.Record_Genesis:
 		return "genesis"
+	case *onusv1.Record_Delegation:
+		return "grant"
+	case *onusv1.Record_Approval:
+		return "approval"
+	case *onusv1.Record_Denial:
+		return "denial"
+	case *onusv1.Record_Rejection:
+		return "rejection"
+	case *onusv1.Record_Counter:
+		return "counter-record"
+	case *onusv1.Record_KeySet:
+		return "key set"
+	case *onusv1.Record_TrustBundle:
+		return "trust bundle"
+	case *onusv1.Record_Read:
+		return "read"
 	}
 	return "unknown"
 }
@@ -96,6 +112,9 @@ func describe(m *onusv1.Record, t textOf, limit int) string {
 		add(t.show(d.GetIntent().GetText(), limit))
 		add(t.show(d.GetInterpretation().GetText(), limit))
 		add(t.show(d.GetDecision().GetText(), limit))
+		if e := d.GetDecision().GetProposal(); e != nil {
+			add("proposes " + describeElement(e))
+		}
 		if e := d.GetAction().GetElement(); e != nil {
 			add(describeElement(e))
 		}
@@ -106,18 +125,8 @@ func describe(m *onusv1.Record, t textOf, limit int) string {
 		add(strings.ToLower(strings.TrimPrefix(b.Outcome.GetStatus().String(), "OUTCOME_STATUS_")))
 		add(t.show(b.Outcome.GetResult(), limit))
 	case *onusv1.Record_Registration:
-		switch s := b.Registration.GetSubject().(type) {
-		case *onusv1.Registration_Operator:
-			add(fmt.Sprintf("operator %s: %s, %s", s.Operator.GetId(), quote(s.Operator.GetAccountablePost(), limit), quote(s.Operator.GetUnit(), limit)))
-		case *onusv1.Registration_Agent:
-			add(fmt.Sprintf("agent %s of %s", s.Agent.GetId(), s.Agent.GetOperator()))
-		case *onusv1.Registration_Key:
-			holder := s.Key.GetAgent()
-			if holder == "" {
-				holder = "operator " + s.Key.GetOperator()
-			}
-			add("key of " + holder)
-		}
+		add(subjectName(b.Registration) + ":")
+		add(describeSubject(b.Registration, limit))
 	case *onusv1.Record_Trigger:
 		add(b.Trigger.GetName())
 		add(t.show(b.Trigger.GetDetail(), limit))
@@ -125,24 +134,91 @@ func describe(m *onusv1.Record, t textOf, limit int) string {
 		add(fmt.Sprintf("records %d to %d are lost", b.Loss.GetFirstSequence(), b.Loss.GetLastSequence()))
 		add(t.show(b.Loss.GetReason(), limit))
 	case *onusv1.Record_Revocation:
-		switch t := b.Revocation.GetTarget().(type) {
-		case *onusv1.Revocation_Key:
-			add("key " + t.Key)
-		case *onusv1.Revocation_Instance:
-			add("instance " + t.Instance.GetInstance() + " of " + t.Instance.GetAgent())
-		case *onusv1.Revocation_Agent:
-			add("agent " + t.Agent)
-		case *onusv1.Revocation_Operator:
-			add("operator " + t.Operator)
-		}
+		add(describeTarget(b.Revocation))
 		if s := b.Revocation.GetSuspectedSince(); s != nil {
-			add("suspected since " + s.AsTime().Format("2006-01-02 15:04:05 UTC"))
+			add("suspected since " + describeTime(s))
 		}
 		add(t.show(b.Revocation.GetReason(), limit))
 	case *onusv1.Record_Genesis:
 		add("log " + m.GetOrigin())
+	case *onusv1.Record_Delegation:
+		add("to " + grantee(b.Delegation) + ":")
+		add(scopeLine(b.Delegation))
+		add(t.show(b.Delegation.GetPurpose(), limit))
+	case *onusv1.Record_Approval:
+		add("of what " + shortID(b.Approval.GetProposal()) + " proposes")
+		add(t.show(b.Approval.GetReason(), limit))
+	case *onusv1.Record_Denial:
+		add("of what " + shortID(b.Denial.GetProposal()) + " proposes")
+		add(t.show(b.Denial.GetReason(), limit))
+	case *onusv1.Record_Rejection:
+		add(fmt.Sprintf("a record of %s was refused, because of the revocation in entry %d", authorName(b.Rejection.GetAuthor()), b.Rejection.GetRevocation()))
+	case *onusv1.Record_Counter:
+		add(describeCounter(b.Counter))
+	case *onusv1.Record_KeySet:
+		add("of " + b.KeySet.GetIssuer())
+	case *onusv1.Record_TrustBundle:
+		add("of the trust domain " + b.TrustBundle.GetDomain())
+	case *onusv1.Record_Read:
+		add(fmt.Sprintf("%s (%s) called %s", quoteName(b.Read.GetCaller()), quoteName(b.Read.GetRole()), quoteName(b.Read.GetProcedure())))
+		if b.Read.GetRecord() != "" {
+			add("of " + shortID(b.Read.GetRecord()))
+		}
 	}
 	return strings.Join(parts, " ")
+}
+
+// describeTarget names what a revocation ends.
+func describeTarget(r *onusv1.Revocation) string {
+	switch t := r.GetTarget().(type) {
+	case *onusv1.Revocation_Key:
+		return "key " + t.Key
+	case *onusv1.Revocation_Instance:
+		return "instance " + t.Instance.GetInstance() + " of " + t.Instance.GetAgent()
+	case *onusv1.Revocation_Agent:
+		return "agent " + t.Agent
+	case *onusv1.Revocation_Operator:
+		return "operator " + t.Operator
+	case *onusv1.Revocation_Grant:
+		return "grant " + shortID(t.Grant)
+	case *onusv1.Revocation_Session:
+		return "session " + t.Session
+	}
+	return ""
+}
+
+// describeCounter says what a service saw of a request.
+func describeCounter(c *onusv1.CounterRecord) string {
+	s := "it saw " + describeElement(c.GetElement())
+	if who := c.GetCaller(); who != "" {
+		s += " from " + lastSegment(who)
+		if c.GetCallerInstance() != "" {
+			s += "/" + c.GetCallerInstance()
+		}
+		if c.GetCallerKey() == "" {
+			s += ", who only said so"
+		}
+	}
+	if w := targetWord(c.GetDecision()); w != "" {
+		s += ", and " + w + " it"
+	}
+	if w := statusWord(c.GetStatus()); w != "" {
+		s += ": it " + w
+	}
+	return s
+}
+
+func statusWord(s onusv1.OutcomeStatus) string {
+	return map[onusv1.OutcomeStatus]string{onusv1.OutcomeStatus_OUTCOME_STATUS_SUCCEEDED: "succeeded",
+		onusv1.OutcomeStatus_OUTCOME_STATUS_FAILED: "failed", onusv1.OutcomeStatus_OUTCOME_STATUS_UNKNOWN: "ended nobody knows how"}[s]
+}
+
+// shortID shows the first part of a record's id: enough to find it again.
+func shortID(id string) string {
+	if len(id) > 12 {
+		return id[:12] + "…"
+	}
+	return id
 }
 
 // describeElement says what a scope element is about. Its identifier and data

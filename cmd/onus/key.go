@@ -46,6 +46,6 @@ func newKey() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.AddCommand(create, id)
+	cmd.AddCommand(create, id, newRotate())
 	return cmd
 }

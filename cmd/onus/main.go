@@ -38,7 +38,9 @@ proof. Auditors check it with onus-verify and trust nobody.
 
   onus demo                       see it work, on a ledger of its own
   onus init, serve                run a ledger
-  onus agent register             let an agent write
+  onus agent register, enrol      let an agent write
+  onus apply                      register a fleet from one file
+  onus grant, intent, approve     give authority, and see what was made of it
   onus submit, list, get, chain   write and read records
 
 Every flag can be set in the environment: --log-key is ONUS_LOG_KEY.`,
@@ -55,7 +57,9 @@ Every flag can be set in the environment: --log-key is ONUS_LOG_KEY.`,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		newInit(), newServe(), newDemo(), newFsck(),
-		newKey(), newToken(), newAgent(),
+		newKey(), newToken(), newAgent(), newEnrol(), newApply(),
+		newRegister(), newIssuer(), newTrust(),
+		newGrant(), newIntent(), newApprove(), newDeny(), newSession(),
 		newSubmit(), newGet(), newList(), newReceipt(), newChain(),
 		newImport(), newBench(),
 	)

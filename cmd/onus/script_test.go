@@ -3,18 +3,23 @@ package main
 import (
 	"bufio"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/binary"
+	"encoding/pem"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/onus-ledger/onus/agent/workload/workloadtest"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -41,10 +46,15 @@ func TestScripts(t *testing.T) {
 			"halt":   cmdStop,
 			"tamper": cmdTamper,
 			"setvar": cmdSetvar,
+			"match":  cmdMatch,
 			"exits":  cmdExits,
 			"mode":   cmdMode,
 			"edit":   cmdEdit,
+			"swap":   cmdSwap,
 			"drop":   cmdDrop,
+			"issuer": cmdIssuer,
+			"token":  cmdToken,
+			"svid":   func(ts *testscript.TestScript, neg bool, args []string) { cmdSVID(t, ts, neg, args) },
 		},
 	})
 }
@@ -59,7 +69,15 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: serve DIR [FLAG...]")
 	}
-	cmd := exec.Command("onus", append([]string{"serve", "--data", ts.MkAbs(args[0]), "--listen", "127.0.0.1:0"}, args[1:]...)...)
+	cmd, url := startOnus(ts, append([]string{"serve", "--data", ts.MkAbs(args[0]), "--listen", "127.0.0.1:0"}, args[1:]...)...)
+	ts.Setenv("ONUS_SERVER", url)
+	servers.Store(ts, cmd)
+	ts.Defer(func() { stopServer(ts) })
+}
+
+// startOnus starts a command that serves, and returns where.
+func startOnus(ts *testscript.TestScript, args ...string) (*exec.Cmd, string) {
+	cmd := exec.Command("onus", args...)
 	if path, err := exec.LookPath("onus"); err == nil {
 		cmd.Path = path
 	}
@@ -70,14 +88,64 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		if _, url, ok := cutLast(lines.Text(), " at "); ok {
-			ts.Setenv("ONUS_SERVER", url)
-			servers.Store(ts, cmd)
-			ts.Defer(func() { stopServer(ts) })
 			go io.Copy(io.Discard, out)
-			return
+			return cmd, url
 		}
 	}
-	ts.Fatalf("onus serve did not say where it listens")
+	ts.Fatalf("onus %s did not say where it listens", args[0])
+	return nil, ""
+}
+
+// issuer starts onus demo issuer, and sets ISSUER.
+func cmdIssuer(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: issuer")
+	}
+	cmd, url := startOnus(ts, "demo", "issuer", "--listen", "127.0.0.1:0")
+	ts.Setenv("ISSUER", url)
+	ts.Defer(func() {
+		cmd.Process.Signal(os.Interrupt)
+		cmd.Wait()
+	})
+}
+
+// token FILE QUERY gets a token from the issuer; token FILE keys its key set.
+func cmdToken(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: token FILE QUERY|keys")
+	}
+	at := ts.Getenv("ISSUER") + "/token?" + args[1]
+	if args[1] == "keys" {
+		at = ts.Getenv("ISSUER") + "/keys"
+	}
+	resp, err := http.Get(at)
+	ts.Check(err)
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	if resp.StatusCode != http.StatusOK {
+		ts.Fatalf("%s: %s", at, b)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o666))
+}
+
+// svid ID makes an authority for example.com, and an SVID of it: bundle.json,
+// svid.pem and svid.key.
+func cmdSVID(t *testing.T, ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: svid ID")
+	}
+	a := workloadtest.New(t, "example.com")
+	svid := a.Issue(args[0])
+	var chain []byte
+	for _, der := range svid.Chain {
+		chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(svid.Key)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs("bundle.json"), a.Bundle(), 0o666))
+	ts.Check(os.WriteFile(ts.MkAbs("svid.pem"), chain, 0o666))
+	ts.Check(os.WriteFile(ts.MkAbs("svid.key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), 0o600))
 }
 
 // halt ends the server as an operator would, with an interrupt; halt -kill
@@ -147,6 +215,21 @@ func cmdSetvar(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], word)
 }
 
+// match NAME REGEXP takes the first group of a match in the last standard
+// output.
+func cmdMatch(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: match NAME REGEXP")
+	}
+	re, err := regexp.Compile(args[1])
+	ts.Check(err)
+	m := re.FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(m) < 2 {
+		ts.Fatalf("no match for %s in\n%s", args[1], ts.ReadFile("stdout"))
+	}
+	ts.Setenv(args[0], m[1])
+}
+
 // exits CODE COMMAND… runs a command that must end with that code; its output
 // is in the files out and err.
 func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
@@ -187,6 +270,15 @@ func cmdEdit(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: edit FILE OLD NEW")
 	}
 	text := strings.ReplaceAll(ts.ReadFile(args[0]), args[1], args[2])
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o666))
+}
+
+// swap FILE OLD NEW replaces the text of one file by that of another.
+func cmdSwap(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: swap FILE OLDFILE NEWFILE")
+	}
+	text := strings.ReplaceAll(ts.ReadFile(args[0]), strings.TrimSpace(ts.ReadFile(args[1])), strings.TrimSpace(ts.ReadFile(args[2])))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o666))
 }
 

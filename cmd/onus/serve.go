@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -21,13 +20,15 @@ import (
 const defaultListen = "127.0.0.1:8787"
 
 func newInit() *cobra.Command {
-	var data, origin, admin, adminKey string
-	var plain []string
+	var data, origin, admin, adminKey, revoked string
+	var plain, approvals []string
+	var recordReads, observed bool
 	cmd := &cobra.Command{
 		Use:   "init --data DIR --origin NAME",
 		Short: "Make a new ledger and its keys",
 		Long: `Make a new ledger in DIR: its keys, its database, and entry 0, the genesis,
-which fixes the origin, the log key, the first administrator and the policy.
+which fixes the origin, the log key, the host's key, the first administrator and
+the policy.
 
 The origin is the log's name for ever, such as log.example.com/agents. It need
 not resolve. The administrator signs registrations of operators, agents and
@@ -42,7 +43,19 @@ keys; move admin.key to where that person or system is.`,
 			}
 			d, out := dataDir(data), cmd.OutOrStdout()
 			policy := ledger.DefaultPolicy()
-			policy.PlainText = plain
+			policy.PlainText, policy.RecordReads, policy.Observed = plain, recordReads, observed
+			switch revoked {
+			case "admit":
+				policy.Revoked = onusv1.RevokedRecords_REVOKED_RECORDS_ADMIT
+			case "reject":
+				policy.Revoked = onusv1.RevokedRecords_REVOKED_RECORDS_REJECT
+			default:
+				return usageError{fmt.Errorf("--revoked %q: use admit or reject", revoked)}
+			}
+			var err error
+			if policy.Approvals, err = parseApprovals("--approval", approvals); err != nil {
+				return err
+			}
 			key, where := adminKey, adminKey
 			if key == "" {
 				where = d.adminKey()
@@ -65,6 +78,10 @@ keys; move admin.key to where that person or system is.`,
 	f.StringVar(&admin, "admin", "root", "name of the first administrator")
 	f.StringVar(&adminKey, "admin-key", "", "the administrator's private key; default: make DIR/admin.key")
 	f.StringSliceVar(&plain, "plain-text", nil, "fields that may hold plain text, such as stages.intent.text, or * (default none: texts are salted commitments)")
+	f.StringVar(&revoked, "revoked", "admit", "what becomes of records of a revoked party: admit and flag them, or reject them with a signed rejection")
+	f.BoolVar(&recordReads, "record-reads", false, "log what auditors, compliance and administrators read")
+	f.BoolVar(&observed, "observed", false, "no agent is under grants yet: what is done without a grant is no violation")
+	f.StringArrayVar(&approvals, "approval", nil, "what needs a person's approval whatever the grant, as onus grant issue --approval; may be repeated")
 	return cmd
 }
 
@@ -81,34 +98,33 @@ func (d dataDir) createWithKeyFile(origin, admin, keyFile string, policy *onusv1
 }
 
 func newServe() *cobra.Command {
-	var data, listen, cert, key string
+	var data, listen string
 	var who access
+	var secure serverTLS
 	cmd := &cobra.Command{
 		Use:   "serve --data DIR",
 		Short: "Serve a ledger: Connect, gRPC, gRPC-Web and JSON on one port",
 		Long: `Serve the ledger in DIR until interrupted; then finish what was accepted.
 
-Without --tokens or --client-ca everybody who reaches the port may do
-everything, so it then serves on loopback only, unless --open insists. With
-them, callers show a token (onus token new) or a client certificate, and each
-reads what its role allows. See onus token new --help for the roles.`,
+Without --tokens, --client-ca or --workload-api everybody who reaches the port
+may do everything, so it then serves on loopback only, unless --open insists.
+With them, callers show a token (onus token new) or a client certificate, and
+each reads what its role allows. See onus token new --help for the roles.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if err := checkDataFlag(data); err != nil {
 				return err
 			}
-			var tc *tls.Config
-			if (cert == "") != (key == "") {
-				return usageError{errors.New("TLS needs both --tls-cert and --tls-key")}
-			}
-			if cert != "" {
-				pair, err := tls.LoadX509KeyPair(cert, key)
-				if err != nil {
-					return fmt.Errorf("TLS certificate: %w", err)
-				}
-				tc = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13}
+			who.workloadAPI = secure.workloadAPI
+			if err := who.conflicts(); err != nil {
+				return err
 			}
 			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+			tc, err := secure.open(cmd.Context(), log)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, secure.close()) }()
 			srv := &rpc.Server{Logger: log, TLS: tc}
 			if err := who.apply(srv, tc); err != nil {
 				return err
@@ -117,28 +133,29 @@ reads what its role allows. See onus token new --help for the roles.`,
 			if err != nil {
 				return err
 			}
+			who.forLog(l.LogKey().Origin())
 			ln, err := net.Listen("tcp", listen)
 			if err != nil {
 				return errors.Join(err, l.Close())
 			}
 			if err := who.check(ln,
 				"make a token       onus token new --name root --role administrator --tokens FILE",
-				"and serve with     --tokens FILE, or with --tls-cert, --tls-key and --client-ca FILE",
+				"and serve with     --tokens FILE, or with --tls-cert, --tls-key and --client-ca FILE, or with --workload-api SOCKET",
 				"or stay here       --listen "+defaultListen); err != nil {
 				return errors.Join(err, ln.Close(), l.Close())
 			}
 			announce(cmd.OutOrStdout(), l, dataDir(data), ln, tc != nil)
 			who.announce(cmd.OutOrStdout(), cmd.ErrOrStderr(), srv, ln)
 			srv.Ledger = l
-			err = srv.Serve(cmd.Context(), ln)
+			secure.watch(cmd.Context(), log, logBundle(cmd.Context(), log, l))
+			err = srv.Serve(cmd.Context(), secure.listener(ln))
 			return errors.Join(err, l.Close())
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&data, "data", "", "the ledger's directory")
 	f.StringVar(&listen, "listen", defaultListen, "address to listen on; port 0 takes a free one")
-	f.StringVar(&cert, "tls-cert", "", "certificate chain, PEM")
-	f.StringVar(&key, "tls-key", "", "the certificate's private key, PEM")
+	secure.flags(cmd)
 	who.flags(cmd)
 	return cmd
 }

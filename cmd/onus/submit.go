@@ -22,14 +22,16 @@ func newSubmit() *cobra.Command {
 	var (
 		r                remote
 		keyFile, receipt string
+		userToken        string
 		plain, asJSON    bool
 	)
 	cmd := &cobra.Command{
 		Use:   "submit FILE --key FILE --log-key FILE",
 		Short: "Sign a record and log it",
 		Long: `Sign the record in FILE (- for standard input) and log it. FILE holds an
-onus.v1.Record as JSON; origin, nonce, claimedTime, capture and author.keyId
-are filled in where they are missing. Texts that stand there as {"plain": …}
+onus.v1.Record as JSON; origin, nonce, claimedTime, capture, author.keyId and an
+agent's sequence and previous are filled in where they are missing. With
+--user-token so are user, session and token: what the user's token says. Texts that stand there as {"plain": …}
 become salted commitments, and their contents are sent beside the record,
 unless --plain says to leave them.`,
 		Example: `  echo '{"author": {"agent": "spiffe://example.com/k8s-agent", "instance": "pod-1", "operator": "it/platform"},
@@ -53,7 +55,20 @@ unless --plain says to leave them.`,
 			if err != nil {
 				return err
 			}
+			p := &signatory{client: client, key: key, signer: signer}
+			token := ""
+			if userToken != "" {
+				u, err := p.userWord(cmd, userToken)
+				if err != nil {
+					return err
+				}
+				u.fill(m)
+				token = u.token
+			}
 			complete(m, key.Origin())
+			if err := goOn(cmd.Context(), client, m); err != nil {
+				return err
+			}
 			var contents []*onusv1.Content
 			if !plain {
 				contents = commitTexts(m)
@@ -62,11 +77,11 @@ unless --plain says to leave them.`,
 			if err != nil {
 				return err
 			}
-			resp, err := client.Submit(cmd.Context(), &onusv1.SubmitRequest{Envelope: rec.Envelope.Proto(), Contents: contents})
+			resp, err := client.Submit(cmd.Context(), &onusv1.SubmitRequest{Envelope: rec.Envelope.Proto(), Contents: contents, UserToken: token})
 			if err != nil {
 				return err
 			}
-			p, err := openReceipt(resp.GetReceipt(), rec, key, signer)
+			proven, err := openReceipt(resp.GetReceipt(), rec, key, signer)
 			if err != nil {
 				return err
 			}
@@ -80,13 +95,14 @@ unless --plain says to leave them.`,
 			if asJSON {
 				return printMessage(cmd.OutOrStdout(), resp)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s\n  entry %d of %d, proven under the log key given\n", p.Record.ID, p.Index, p.Checkpoint.Size)
+			printLogged(cmd.OutOrStdout(), proven, resp)
 			return nil
 		},
 	}
 	r.writeFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&keyFile, "key", "", "the signer's private key")
+	f.StringVar(&userToken, "user-token", "", userTokenUsage)
 	f.BoolVar(&plain, "plain", false, "leave plain texts plain; the log's policy must allow it")
 	f.StringVar(&receipt, "receipt", "", "write the record with its proof to this file")
 	f.BoolVar(&asJSON, "json", false, "print JSON")

@@ -33,7 +33,11 @@ name, and then delete the old line.
   administrator  everything
 
 A workload that shows a certificate needs no token. A line gives it another
-role than that of the agent class it names: NAME ROLE spiffe://ID.`,
+role than that of the agent class it names: NAME ROLE spiffe://ID.
+
+Nor does who shows an ID token of an OpenID provider. A line says whom it lets
+in, by the issuer and the subject (iss and sub): NAME ROLE oidc:ISSUER#SUB. The
+token must be for this log: see --oidc-audience in onus serve --help.`,
 		Example: `  onus token new --name root --role administrator --tokens ledger/tokens -o root.token
   onus token new --name k8s --role agent --agent spiffe://example.com/k8s-agent --tokens ledger/tokens
   onus list --token @root.token`,

@@ -37,14 +37,16 @@ func unjudged(c *chain.Chain) {
 	}
 }
 
-// party names who answers for a withheld record.
-func party(m *onusv1.Record) string {
+// withheldParty names who answers for a withheld record.
+func withheldParty(m *onusv1.Record) string {
 	a := m.GetAuthor()
 	switch {
 	case a.GetAgent() != "":
 		return quoteIf(lastSegment(a.GetAgent())) + ", operator " + quoteIf(a.GetOperator())
 	case a.GetOperator() != "":
 		return "operator " + quoteIf(a.GetOperator())
+	case a.GetService() != "" || a.GetClient() != "" || a.GetReviewer() != "" || a.GetUser() != "" || a.GetHost():
+		return authorName(a)
 	}
 	return "an administrator"
 }
