@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/onus-ledger/onus/agent"
 	"github.com/onus-ledger/onus/agent/callee"
@@ -97,6 +98,13 @@ func TestRolesAreEnough(t *testing.T) {
 	}
 	if err := rec.Close(ctx); err != nil || len(w.counters(t)) != 1 {
 		t.Errorf("Close gives %v, with %d counter-records", err, len(w.counters(t)))
+	}
+	// What a person answers is for the agent that asked.
+	more := order(200).Action.Element
+	proposal := must(parent.Record(ctx, agent.Step{Decision: &agent.Decision{Text: "more", Proposal: &more}, User: user.Pseudonym()}))
+	approved := must(user.Approve(ctx, proposal.Link(), time.Time{}, ""))
+	if got, err := parent.AwaitAnswer(ctx, proposal.ID); err != nil || got.ID != approved.ID || !got.Approved {
+		t.Errorf("the agent that asked sees %+v, %v", got, err)
 	}
 	must(parent.Rotate(ctx, newKey(), 0))
 	must(parent.Record(ctx, intent("with the next key")))

@@ -284,7 +284,7 @@ func (s *service) GetChain(ctx context.Context, req *onusv1.GetChainRequest) (*o
 	}
 	slices.SortFunc(resp.Elsewhere, func(a, b *onusv1.Elsewhere) int { return cmp.Compare(a.GetIndex(), b.GetIndex()) })
 	for _, e := range c.Entries {
-		if !all && v.operatorOf(e.Record.Msg.GetAuthor()) != operator {
+		if !all && !v.isFor(operator, e.Record.Msg) {
 			resp.Records = append(resp.Records, redacted(e))
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/ledger"
 	"github.com/onus-ledger/onus/ledger/identity"
+	"github.com/onus-ledger/onus/verifier/record"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -17,12 +18,66 @@ type view struct {
 	// operatorOf says who answers for an author: of a service, a user client
 	// or a reviewer the author itself does not.
 	operatorOf func(*onusv1.Author) string
+	// authorOf returns who signed a record, or nil.
+	authorOf func(id string) *onusv1.Author
 }
 
 func (s *service) view(ctx context.Context) view {
-	return view{callerOf(ctx), func(a *onusv1.Author) string {
-		return s.ledger.Registry().OperatorOf(a, s.ledger.Size())
-	}}
+	return view{
+		Caller: callerOf(ctx),
+		operatorOf: func(a *onusv1.Author) string {
+			return s.ledger.Registry().OperatorOf(a, s.ledger.Size())
+		},
+		authorOf: s.authorOf,
+	}
+}
+
+func (s *service) authorOf(id string) *onusv1.Author {
+	parsed, err := record.ParseID(id)
+	if err != nil {
+		return nil
+	}
+	index, err := s.ledger.Index(parsed)
+	if err != nil {
+		return nil
+	}
+	e, err := s.ledger.Entry(index)
+	if err != nil {
+		return nil
+	}
+	return e.Record.Msg.GetAuthor()
+}
+
+// addressee returns whom a person's word is for: the agent that an intent asks
+// or a grant is given to, or the author of the proposal that is answered. Of
+// what others say it returns nil: there the role decides.
+func (v view) addressee(m *onusv1.Record) *onusv1.Author {
+	if a := m.GetAuthor(); a.GetUser() == "" && a.GetClient() == "" && a.GetReviewer() == "" {
+		return nil
+	}
+	switch b := m.GetBody().(type) {
+	case *onusv1.Record_Approval:
+		return v.authorOf(b.Approval.GetProposal())
+	case *onusv1.Record_Denial:
+		return v.authorOf(b.Denial.GetProposal())
+	case *onusv1.Record_Delegation:
+		return &onusv1.Author{Agent: b.Delegation.GetAgent()}
+	case *onusv1.Record_Stages:
+		if m.GetAsks() != "" {
+			return &onusv1.Author{Agent: m.GetAsks()}
+		}
+	}
+	return nil
+}
+
+// isFor reports whether an operator reads a record as a whole: it answers for
+// the author, or for the agent that a person addresses in it.
+func (v view) isFor(operator string, m *onusv1.Record) bool {
+	if v.operatorOf(m.GetAuthor()) == operator {
+		return true
+	}
+	to := v.addressee(m)
+	return to != nil && operator != "" && v.operatorOf(to) == operator
 }
 
 // Owns is [identity.Caller.Owns], and an operator owns what is said by all it
@@ -34,6 +89,9 @@ func (v view) Owns(author *onusv1.Author) bool {
 // mayRead returns why the caller may not read a record as a whole, or nil.
 func (v view) mayRead(e *ledger.Entry) error {
 	if !v.Scoped() || v.Owns(e.Record.Msg.GetAuthor()) {
+		return nil
+	}
+	if to := v.addressee(e.Record.Msg); to != nil && v.Owns(to) {
 		return nil
 	}
 	return &notPermittedError{

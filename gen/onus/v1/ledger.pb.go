@@ -307,8 +307,10 @@ func (x *ProvenRecord) GetUserToken() string {
 // else is decoded from it, or opens its commitments.
 //
 // In a chain that crosses operators, a caller who is an agent or an operator
-// gets the others' records redacted: index, id, and a record with the author's
-// agent and operator, parent and causes, and nothing else.
+// gets the others' records redacted: index, id, and a record with the author,
+// without instance and key, with parent and causes, and nothing else. What a
+// person says to an agent (an intent, a grant, an answer) is not withheld from
+// that agent's operator.
 type LoggedRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Index int64                  `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
