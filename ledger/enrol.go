@@ -2,9 +2,12 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
+	"github.com/onus-ledger/onus/verifier/credential"
+	"github.com/onus-ledger/onus/verifier/entry"
 	"github.com/onus-ledger/onus/verifier/record"
 	"github.com/onus-ledger/onus/verifier/registry"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -32,6 +35,46 @@ func (l *Ledger) Enrol(ctx context.Context, s Submission) (*Logged, error) {
 			Detail: "is not a key that signs its own registration", Next: "enrol a key with a record that the key signs; submit other records"}
 	}
 	return l.Submit(ctx, s)
+}
+
+// checkCredential verifies the credential by which a workload enrols its key.
+// Whoever does so is a stranger: the credential is verified here, beside
+// others, before apply verifies it again in the one place where all wait.
+//
+// If it is a token by a key of its issuer that the log does not have, the
+// issuer is asked for its keys, once.
+func (l *Ledger) checkCredential(ctx context.Context, r *record.Record, k *onusv1.KeyBinding) error {
+	check := func() error {
+		h := l.head.Load()
+		at := max(l.cfg.Clock().UnixMilli(), h.logTime)
+		return l.registry.Check(r, h.size, &entry.Stamp{LogTime: at, KeySetEntry: -1})
+	}
+	err := check()
+	var refused *record.Error
+	if !errors.As(err, &refused) || refused.Reason != credential.ReasonUnknownKey && refused.Reason != registry.ReasonNoKeySet {
+		return err
+	}
+	hint, peekErr := credential.Peek(k.GetWorkloadToken())
+	if peekErr != nil {
+		return err
+	}
+	size := l.head.Load().size
+	if reg, _ := l.registry.Issuer(hint.Issuer, size); !reg.GetWorkloads() {
+		return err
+	}
+	known := l.registry.KeySet(hint.Issuer, size)
+	newer, fetchErr := l.newerKeys(ctx, hint.Issuer, known)
+	var away *unreachableError
+	switch {
+	case errors.As(fetchErr, &away):
+		l.cfg.Logger.Warn("a workload's token cannot be checked: its issuer's keys cannot be had", "issuer", hint.Issuer, "why", away.Error())
+		return err
+	case fetchErr != nil:
+		return fetchErr
+	case newer == known:
+		return err
+	}
+	return check()
 }
 
 // knocking returns the record by which a workload's key enrols itself without

@@ -115,6 +115,34 @@ func TestEnrol(t *testing.T) {
 	h.checkRows()
 }
 
+// The keys of a workload's issuer are asked for when a token needs newer ones
+// than the log has, and only of an issuer that is registered for workloads.
+func TestEnrolWithFreshKeys(t *testing.T) {
+	h, is := newUserHarness(t, nil)
+	h.enrolWorkloads(is)
+	is.rotate()
+	key := newSigner(t)
+	is.mu.Lock()
+	is.down = errors.New("no route to host")
+	is.mu.Unlock()
+	sub := h.enrolment(key, "pod-7", withWorkloadToken(is, key, nil))
+	_, err := h.ledger.Enrol(context.Background(), sub)
+	wantReason(t, err, credential.ReasonUnknownKey)
+	is.mu.Lock()
+	is.down = nil
+	is.mu.Unlock()
+	got := h.must(h.ledger.Enrol(context.Background(), sub))
+	if v := h.ledger.Registry().KeySet(issuerURL, got.Receipt.Index); v == nil || v.Index != got.Receipt.Index-1 {
+		t.Errorf("the key set before entry %d is %+v, want the entry before it", got.Receipt.Index, v)
+	}
+	asked := is.asked
+	stranger := h.enrolment(newSigner(t), "pod-8", withWorkloadToken(is, key, obj{"iss": "https://elsewhere.example.com"}))
+	if _, err := h.ledger.Enrol(context.Background(), stranger); err == nil || is.asked != asked {
+		t.Errorf("of an issuer that is not registered: %v, asked %d times", err, is.asked-asked)
+	}
+	h.checkLog()
+}
+
 // What does not show that the party may have the key is refused, and leaves no
 // trace.
 func TestBadEnrolments(t *testing.T) {

@@ -181,12 +181,8 @@ func (l *Ledger) admit(ctx context.Context, s Submission) (p *pending, known int
 		return nil, -1, err
 	}
 	p = newPending(r, key)
-	// Whoever enrols a key is a stranger: its certificates are verified here,
-	// beside others, before apply verifies them again in the one place where
-	// all wait. What it says of a user's token is not known here yet.
 	if k := record.SelfEnrolment(r.Msg); k.GetCredential() != nil {
-		at := max(l.cfg.Clock().UnixMilli(), h.logTime)
-		if err := l.registry.Check(r, h.size, &entry.Stamp{LogTime: at, KeySetEntry: -1}); err != nil {
+		if err := l.checkCredential(ctx, r, k); err != nil {
 			return nil, -1, err
 		}
 	}

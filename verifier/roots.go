@@ -83,7 +83,8 @@ func (a *Audit) countBinding(k *onusv1.KeyBinding, index int64) {
 		return
 	}
 	a.report.Bindings[b.Level]++
-	if whose := b.CheckedWith; whose != "" && !a.unpinned[whose] {
+	// The token by which a user's key was bound is off the log.
+	if whose := b.CheckedWith; whose != "" && b.User == "" && !a.unpinned[whose] {
 		a.report.PinnedBindings[b.Level]++
 	}
 }

@@ -60,7 +60,7 @@ that root. The tree is built here from the entries that the server sent.`,
 // printChain draws a chain from its entries' bytes.
 func printChain(w io.Writer, resp *onusv1.GetChainResponse) error {
 	var entries []chain.Entry
-	texts := textOf{}
+	texts, words := textOf{}, map[int64]string{}
 	for _, lr := range resp.GetRecords() {
 		if lr.GetRedacted() {
 			e, err := withheld(lr)
@@ -78,6 +78,7 @@ func printChain(w io.Writer, resp *onusv1.GetChainResponse) error {
 		if err != nil {
 			return fmt.Errorf("entry %d as the server sent it: %w", lr.GetIndex(), err)
 		}
+		words[lr.GetIndex()] = userWordLine(rec.Msg, e.Stamp.Assurance)
 		entries = append(entries, chain.Entry{Index: lr.GetIndex(), LogTime: e.Stamp.LogTime, Record: rec})
 		for sum, data := range openTexts(lr.GetContents()) {
 			texts[sum] = data
@@ -96,6 +97,7 @@ func printChain(w io.Writer, resp *onusv1.GetChainResponse) error {
 	fmt.Fprintf(w, "%s; the log had %d entries then\n", count(len(c.Nodes), "record"), resp.GetSize())
 	printWho(w, c)
 	p := newChainPrinter(w, c, texts, resp.GetRecords())
+	p.words = words
 	for _, root := range c.Roots {
 		p.node(root, "", "")
 	}
@@ -160,6 +162,8 @@ func printReferences(w io.Writer, title string, refs []chain.Reference) {
 type chainPrinter struct {
 	w     io.Writer
 	texts textOf
+	// words say how strong the user's word in a record is.
+	words map[int64]string
 	// said is what the server said of each record's authority.
 	said map[int64][]*onusv1.Finding
 	// everywhere are findings that nearly every record has: they are said
@@ -202,6 +206,9 @@ func (p *chainPrinter) node(n *chain.Node, lead, rest string) {
 	} else {
 		fmt.Fprintf(p.w, "%s#%d %s  %s  by %s, %s\n", lead, n.Index, kind(m), describe(m, p.texts, 100), author(m),
 			time.UnixMilli(n.LogTime).UTC().Format("15:04:05.000Z"))
+	}
+	if s := p.words[n.Index]; s != "" {
+		fmt.Fprintf(p.w, "%s     %s\n", rest, s)
 	}
 	for _, f := range n.Findings {
 		if f.Severity != chain.Info && !p.everywhere[f.Code] {

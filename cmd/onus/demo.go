@@ -222,6 +222,8 @@ func (d *demo) verify(ctx context.Context) error {
 		return fmt.Errorf("the log does not verify: %v", rep.Faults[0])
 	}
 	d.say("\nVerified: all %d entries, read back over the network and checked against %s in %v.", rep.Entries, d.dir.vkey(), time.Since(start).Round(time.Millisecond))
+	d.say("Derived again from them alone: whose each of %s was, %s, and %s of total limits.",
+		count(int(rep.Bindings[0]+rep.Bindings[1]+rep.Bindings[2]), "key"), count(int(rep.Grants), "grant"), count(int(rep.Uses), "use"))
 	return nil
 }
 

@@ -31,10 +31,10 @@ func newIssuerAdd() *cobra.Command {
 		Use:   "add URL --users|--workloads",
 		Short: "Register an issuer of tokens, and maybe its key set",
 		Long: `Register an OpenID provider, or whoever else issues tokens, by the URL that
-stands in its tokens as iss. An administrator signs. Of an issuer of users'
-tokens the ledger's host fetches the key set by itself, when a token needs it,
-and logs it; --jwks FILE logs one that you fetched. Workloads' tokens are
-checked with what is in the log. Repeating the command changes nothing.`,
+stands in its tokens as iss. An administrator signs. The ledger's host fetches
+the key set by itself, when a token needs it, and logs it; --jwks FILE logs one
+that you fetched. Where it is, OpenID Connect discovery says, or --jwks-uri.
+Repeating the command changes nothing.`,
 		Example: `  onus issuer add https://login.example.com --users --admin-key my-ledger/admin.key --log-key my-ledger/log.vkey
   kubectl get --raw /openid/v1/jwks > jwks.json
   onus issuer add https://kubernetes.default.svc --workloads --jwks jwks.json --admin-key … --log-key …`,
@@ -75,6 +75,7 @@ checked with what is in the log. Repeating the command changes nothing.`,
 	f := cmd.Flags()
 	f.BoolVar(&issuer.Users, "users", false, "it issues users' tokens")
 	f.BoolVar(&issuer.Workloads, "workloads", false, "it issues workloads' tokens")
+	f.StringVar(&issuer.JwksUri, "jwks-uri", "", "where its key set is, for an issuer without OpenID Connect discovery")
 	f.StringVar(&jwks, "jwks", "", "a file with its key set (JWKS), to be logged")
 	return cmd
 }

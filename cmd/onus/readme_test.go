@@ -57,6 +57,21 @@ func TestReadmeCurl(t *testing.T) {
 	}
 }
 
+// The README's grant, as it is printed.
+func TestReadmeGrant(t *testing.T) {
+	need(t, "sh")
+	s := startDemoServer(t)
+	cmd := exec.Command("sh", "-eu", "-c", strings.ReplaceAll(readmeBlock(t, "grant"), "bin/onus", s.onus))
+	cmd.Dir, cmd.Env = s.dir, append(os.Environ(), "ONUS_SERVER="+s.url)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if want := "operator it/platform  spiffe://example.com/k8s-agent  k8s.pods:get https://k8s.example.com"; !strings.Contains(string(out), want) {
+		t.Errorf("got %s, want a list with %s", out, want)
+	}
+}
+
 type demoServer struct {
 	dir, url, onus, verify string
 	server                 *process

@@ -67,6 +67,7 @@ keys; move admin.key to where that person or system is.`,
 			defer l.Close()
 			fmt.Fprintf(out, "Made ledger %s in %s\n\n", origin, data)
 			fmt.Fprintf(out, "  log key        %s\n                 %s (give it to everybody who verifies)\n", l.LogKey(), d.vkey())
+			fmt.Fprintf(out, "  host           key %s (signs what the host says itself: key sets, reads, refusals)\n", d.hostKey())
 			fmt.Fprintf(out, "  administrator  %s, key %s\n", admin, where)
 			fmt.Fprintf(out, "\nNext: onus serve --data %s\n", data)
 			return nil

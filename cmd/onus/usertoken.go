@@ -96,6 +96,20 @@ func assuranceWord(level int32) string {
 	return "unknown"
 }
 
+// userWordLine says how strong the word is that a record takes from a user: of
+// an intent, a grant, an answer to a proposal; empty for other records.
+func userWordLine(m *onusv1.Record, assurance uint8) string {
+	asks := m.GetStages().GetIntent() != nil || m.GetDelegation() != nil && m.GetGrant() == "" || m.GetApproval() != nil || m.GetDenial() != nil
+	level := int32(assurance)
+	switch {
+	case !asks || m.GetUser() == "":
+		return ""
+	case m.GetAuthor().GetUser() != "":
+		level = 3
+	}
+	return fmt.Sprintf("the user's word: L%d, %s", level, assuranceWord(level))
+}
+
 // tokenWord says how the ledger took a token.
 func tokenWord(t *onusv1.TokenResult) string {
 	s := "L" + strconv.Itoa(int(t.GetAssurance())) + ", " + assuranceWord(t.GetAssurance())

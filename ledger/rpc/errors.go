@@ -29,6 +29,7 @@ var codes = map[string]connect.Code{
 	registry.ReasonConflict:        connect.CodeAlreadyExists,
 	registry.ReasonKeyEnded:        connect.CodePermissionDenied,
 	registry.ReasonNoCredential:    connect.CodePermissionDenied,
+	registry.ReasonNoKeySet:        connect.CodeUnavailable,
 	registry.ReasonNoPossession:    connect.CodePermissionDenied,
 	registry.ReasonOtherWorkload:   connect.CodePermissionDenied,
 	registry.ReasonOlder:           connect.CodeFailedPrecondition,

@@ -163,9 +163,9 @@ func (w *workload) issuer(claimed string) (string, *credential.KeySet, error) {
 	}
 	v, _ := latest(w.registry.keySets[issuer], end)
 	if v == nil {
-		return "", nil, &record.Error{Reason: ReasonNotRegistered, Field: tokenField,
+		return "", nil, &record.Error{Reason: ReasonNoKeySet, Field: tokenField,
 			Detail: fmt.Sprintf("is to be verified with the keys of %q, of which none are in the log", issuer),
-			Next:   "wait until the host has fetched them, or have an administrator log them"}
+			Next:   "try again when the issuer can be reached, or have an administrator log its keys: onus issuer add --jwks"}
 	}
 	return issuer, v.Set, nil
 }

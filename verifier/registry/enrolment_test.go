@@ -263,7 +263,7 @@ func TestEnrolmentNeedsRegisteredTrust(t *testing.T) {
 	l.add(newIssuer(t, kube, true, false)) // users' tokens only
 	wantRefusal(t, l.submit(enrols(t, "pod-1", "pod", token("pod"))), registry.ReasonNotRegistered, "registration.key.workload_token.iss")
 	l.add(newIssuer(t, kube, true, true))
-	wantRefusal(t, l.submit(enrols(t, "pod-1", "pod", token("pod"))), registry.ReasonNotRegistered, "registration.key.workload_token")
+	wantRefusal(t, l.submit(enrols(t, "pod-1", "pod", token("pod"))), registry.ReasonNoKeySet, "registration.key.workload_token")
 	l.add(keySet(t, theHost(), "host", kube, jwks(t, k), now))
 	l.add(enrols(t, "pod-1", "pod", token("pod")))
 }

@@ -59,6 +59,9 @@ const (
 	ReasonKeyEnded = "KEY_ENDED"
 	// ReasonNoCredential: a key enrols itself with nothing that was checked.
 	ReasonNoCredential = "NO_CREDENTIAL"
+	// ReasonNoKeySet: a token of a registered issuer, of which the log has no
+	// keys yet.
+	ReasonNoKeySet = "NO_KEY_SET"
 	// ReasonNoPossession: a signature that shows that a private key is held is
 	// missing or not that key's.
 	ReasonNoPossession = "NO_POSSESSION"
