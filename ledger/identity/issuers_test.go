@@ -102,12 +102,12 @@ func TestIssuersRefuse(t *testing.T) {
 		why    string
 	}{
 		"as it should be":  {nil, ""},
-		"redirect at home": {at(metadata, func(s *site, w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/metadata", 302) }), "404"},
+		"redirect at home": {at(metadata, func(s *site, w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/metadata", http.StatusFound) }), "404"},
 		"redirect elsewhere": {at(metadata, func(s *site, w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, elsewhere.URL+metadata, 302)
+			http.Redirect(w, r, elsewhere.URL+metadata, http.StatusFound)
 		}), "is not followed"},
-		"keys elsewhere":      {at("/keys", func(s *site, w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL+"/keys", 307) }), "is not followed"},
-		"redirect for ever":   {at(metadata, func(s *site, w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, metadata, 302) }), "more than 3 redirects"},
+		"keys elsewhere":      {at("/keys", func(s *site, w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL+"/keys", http.StatusTemporaryRedirect) }), "is not followed"},
+		"redirect for ever":   {at(metadata, func(s *site, w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, metadata, http.StatusFound) }), "more than 3 redirects"},
 		"error":               {at("/keys", func(s *site, w http.ResponseWriter, r *http.Request) { http.Error(w, "no", 500) }), "500"},
 		"no JSON":             {at(metadata, says("hello")), "its metadata"},
 		"another issuer":      {at(metadata, says(`{"issuer":"SELF/","jwks_uri":"SELF/keys"}`)), "its metadata is that of"},

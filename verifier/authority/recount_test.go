@@ -32,9 +32,9 @@ func (l *testLog) recount() {
 func (l *testLog) bruteTotal(grant record.ID, limit uint16, before int64) (previous int64, sum *big.Rat) {
 	previous, sum = -1, new(big.Rat)
 	type effect struct {
-		amount            *big.Rat
-		any               bool
-		confirmed, counts int64
+		amount    *big.Rat
+		any       bool
+		confirmed int64
 	}
 	effects := map[string]*effect{}
 	for _, e := range l.entries[:before] {
