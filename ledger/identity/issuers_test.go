@@ -101,12 +101,16 @@ func TestIssuersRefuse(t *testing.T) {
 		answer func(*site, http.ResponseWriter, *http.Request) bool
 		why    string
 	}{
-		"as it should be":  {nil, ""},
-		"redirect at home": {at(metadata, func(s *site, w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/metadata", http.StatusFound) }), "404"},
+		"as it should be": {nil, ""},
+		"redirect at home": {at(metadata, func(s *site, w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/metadata", http.StatusFound)
+		}), "404"},
 		"redirect elsewhere": {at(metadata, func(s *site, w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL+metadata, http.StatusFound)
 		}), "is not followed"},
-		"keys elsewhere":      {at("/keys", func(s *site, w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL+"/keys", http.StatusTemporaryRedirect) }), "is not followed"},
+		"keys elsewhere": {at("/keys", func(s *site, w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL+"/keys", http.StatusTemporaryRedirect)
+		}), "is not followed"},
 		"redirect for ever":   {at(metadata, func(s *site, w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, metadata, http.StatusFound) }), "more than 3 redirects"},
 		"error":               {at("/keys", func(s *site, w http.ResponseWriter, r *http.Request) { http.Error(w, "no", 500) }), "500"},
 		"no JSON":             {at(metadata, says("hello")), "its metadata"},
