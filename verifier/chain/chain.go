@@ -8,8 +8,24 @@
 // causes explain, and form a graph beside it. Both are ids, hashes over the
 // record that they name, so neither can form a cycle.
 //
-// [Build] is pure: the same entries and policy give the same chain, in
-// whatever order the entries come.
+// [Judge] then says of every action in it which parties answer for it, in what
+// role, and what is wrong with the evidence: docs/attribution.md is its
+// specification. The rules have a version, [RuleVersion].
+//
+// The words:
+//
+//   - the path of a record is the line of parent links above it, as far as
+//     they count; it leads to an intent or to a trigger, or ends before;
+//   - the deciding agent of an action is who signed the nearest decision on its
+//     path, its own record included;
+//   - what a user asked for, in terms that can be compared and in words that
+//     count as the user's, is an implicit grant;
+//   - a finding is one thing to know about a record, by a stable name; a
+//     verdict is the first line of the table that an action's findings and its
+//     path match.
+//
+// Both are pure: the same entries give the same chain and the same verdicts, in
+// whatever order they come.
 package chain
 
 import (
@@ -21,6 +37,7 @@ import (
 	"time"
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
+	"github.com/onus-ledger/onus/verifier/entry"
 	"github.com/onus-ledger/onus/verifier/record"
 	"google.golang.org/protobuf/types/known/durationpb"
 )
@@ -31,7 +48,27 @@ type Entry struct {
 	// LogTime is in milliseconds since 1970.
 	LogTime int64
 	Record  *record.Record
+	// Stamp is the ledger's part of the entry. [Judge] needs it; nil stands for
+	// a stamp in which the ledger says nothing.
+	Stamp *entry.Stamp
+	// Opaque says why the record cannot be read here. Of an opaque record only
+	// the id, the author and the links are used, for the shape of the chain.
+	Opaque Opaque
 }
+
+// Opaque says why a record cannot be read.
+type Opaque int
+
+// The reasons.
+const (
+	// Readable: it can be read.
+	Readable Opaque = iota
+	// Withheld: its maker did not show it. Author and links are the maker's
+	// word.
+	Withheld
+	// Newer: it has a format that this version does not know.
+	Newer
+)
 
 // Chain is a chain's structure.
 type Chain struct {
@@ -69,26 +106,6 @@ type Reference struct {
 	Index int64
 }
 
-// Finding is one thing to know about a record.
-type Finding struct {
-	// Code is the stable name, such as LATE_RECORDED.
-	Code     string
-	Severity Severity
-	// Text is one sentence with the values.
-	Text string
-}
-
-// Severity orders findings.
-type Severity string
-
-// The severities.
-const (
-	Info     Severity = "info"
-	Warn     Severity = "warn"
-	High     Severity = "high"
-	Critical Severity = "critical"
-)
-
 // Build makes the chain of the entries. Findings are those that an entry
 // alone decides, and links to records that are not there: a parent or cause
 // may still come, as records can arrive out of order, so that a missing one
@@ -114,7 +131,9 @@ func Build(entries []Entry, elsewhere map[record.ID]int64, policy *onusv1.Policy
 	}
 	l := linker{chain: c, byID: byID, elsewhere: elsewhere, named: map[record.ID]bool{}}
 	for _, n := range c.Nodes {
-		n.Findings = entryFindings(n, policy)
+		if n.Opaque == Readable {
+			n.Findings = entryFindings(n, policy)
+		}
 		l.link(n)
 		if n.Parent == nil {
 			c.Roots = append(c.Roots, n)
@@ -213,7 +232,7 @@ func apart(a, b time.Time) string {
 }
 
 func (n *Node) find(code string, s Severity, format string, args ...any) {
-	n.Findings = append(n.Findings, Finding{code, s, fmt.Sprintf(format, args...)})
+	n.Findings = append(n.Findings, Finding{Code: code, Severity: s, Text: fmt.Sprintf(format, args...)})
 }
 
 // CaptureWord names a capture for people.

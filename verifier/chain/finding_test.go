@@ -25,29 +25,23 @@ func TestFindingsOfAnEntry(t *testing.T) {
 	}{
 		{"nothing", nil, nil},
 		{"claims just as much ahead as allowed", claims(logTime.Add(time.Minute)), nil},
-		{"claims more ahead", claims(logTime.Add(time.Minute + time.Millisecond)), []chain.Finding{{"CLOCK_SKEW", chain.Warn,
-			"claims 2026-03-01 12:01:00 UTC, 1m0s later than its log time 2026-03-01 12:00:00 UTC"}}},
-		{"claims next year", claims(logTime.AddDate(1, 0, 0)), []chain.Finding{{"CLOCK_SKEW", chain.Warn,
-			"claims 2027-03-01 12:00:00 UTC, 8760h0m0s later than its log time 2026-03-01 12:00:00 UTC"}}},
+		{"claims more ahead", claims(logTime.Add(time.Minute + time.Millisecond)), []chain.Finding{{Code: "CLOCK_SKEW", Severity: chain.Warn, Text: "claims 2026-03-01 12:01:00 UTC, 1m0s later than its log time 2026-03-01 12:00:00 UTC"}}},
+		{"claims next year", claims(logTime.AddDate(1, 0, 0)), []chain.Finding{{Code: "CLOCK_SKEW", Severity: chain.Warn, Text: "claims 2027-03-01 12:00:00 UTC, 8760h0m0s later than its log time 2026-03-01 12:00:00 UTC"}}},
 		{"just as late as allowed", claims(logTime.Add(-2 * time.Minute)), nil},
-		{"later", claims(logTime.Add(-3 * time.Hour)), []chain.Finding{{"LATE_RECORDED", chain.Warn,
-			"claims 2026-03-01 09:00:00 UTC, but was logged at 2026-03-01 12:00:00 UTC, 3h0m0s later; nothing proves the earlier time"}}},
-		{"from a recorder", capture(onusv1.Capture_CAPTURE_RECORDER), []chain.Finding{{"NOT_SELF_RECORDED", chain.Info,
-			"was not recorded by the agent itself (recorder): its author is asserted"}}},
-		{"from telemetry", capture(onusv1.Capture_CAPTURE_TELEMETRY), []chain.Finding{{"NOT_SELF_RECORDED", chain.Info,
-			"was not recorded by the agent itself (telemetry): its author is asserted"}}},
-		{"imported", capture(onusv1.Capture_CAPTURE_IMPORT), []chain.Finding{{"NOT_SELF_RECORDED", chain.Info,
-			"was not recorded by the agent itself (import): its author is asserted"}}},
+		{"later", claims(logTime.Add(-3 * time.Hour)), []chain.Finding{{Code: "LATE_RECORDED", Severity: chain.Warn, Text: "claims 2026-03-01 09:00:00 UTC, but was logged at 2026-03-01 12:00:00 UTC, 3h0m0s later; nothing proves the earlier time"}}},
+		{"from a recorder", capture(onusv1.Capture_CAPTURE_RECORDER), []chain.Finding{{Code: "NOT_SELF_RECORDED", Severity: chain.Info, Text: "was not recorded by the agent itself (recorder): its author is asserted"}}},
+		{"from telemetry", capture(onusv1.Capture_CAPTURE_TELEMETRY), []chain.Finding{{Code: "NOT_SELF_RECORDED", Severity: chain.Info, Text: "was not recorded by the agent itself (telemetry): its author is asserted"}}},
+		{"imported", capture(onusv1.Capture_CAPTURE_IMPORT), []chain.Finding{{Code: "NOT_SELF_RECORDED", Severity: chain.Info, Text: "was not recorded by the agent itself (import): its author is asserted"}}},
 		{"loss", func(m *onusv1.Record) {
 			m.Sequence, m.Previous = 9, "abababababababababababababababababababababababababababababababab"
 			m.Body = &onusv1.Record_Loss{Loss: &onusv1.Loss{FirstSequence: 3, LastSequence: 8}}
-		}, []chain.Finding{{"LOSS_DECLARED", chain.Warn, "says that the records 3 to 8 of this instance are lost"}}},
+		}, []chain.Finding{{Code: "LOSS_DECLARED", Severity: chain.Warn, Text: "says that the records 3 to 8 of this instance are lost"}}},
 		{"several", func(m *onusv1.Record) {
 			m.Capture = onusv1.Capture_CAPTURE_IMPORT
 			m.ClaimedTime = timestamppb.New(logTime.Add(-time.Hour))
 		}, []chain.Finding{
-			{"LATE_RECORDED", chain.Warn, "claims 2026-03-01 11:00:00 UTC, but was logged at 2026-03-01 12:00:00 UTC, 1h0m0s later; nothing proves the earlier time"},
-			{"NOT_SELF_RECORDED", chain.Info, "was not recorded by the agent itself (import): its author is asserted"}}},
+			{Code: "LATE_RECORDED", Severity: chain.Warn, Text: "claims 2026-03-01 11:00:00 UTC, but was logged at 2026-03-01 12:00:00 UTC, 1h0m0s later; nothing proves the earlier time"},
+			{Code: "NOT_SELF_RECORDED", Severity: chain.Info, Text: "was not recorded by the agent itself (import): its author is asserted"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := chain.Build(logged(5, newMaker(t).record(c.edit)), nil, policy)
