@@ -29,7 +29,7 @@ type host struct {
 func newHost(cfg Config, genesis *onusv1.Record) (*host, error) {
 	named, policy := genesis.GetGenesis().GetHostKey(), genesis.GetGenesis().GetPolicy()
 	switch {
-	case cfg.HostKey == nil && rejects(policy):
+	case cfg.HostKey == nil && policy.GetRevoked() == onusv1.RevokedRecords_REVOKED_RECORDS_REJECT:
 		return nil, errors.New("the log's policy has records of revoked parties rejected, which takes the host key: give it")
 	case cfg.HostKey == nil && policy.GetRecordReads():
 		return nil, errors.New("the log's policy has reads recorded, which takes the host key: give it")

@@ -22,25 +22,15 @@ func (e *RejectedError) Error() string { return e.Err.Error() }
 // Unwrap returns the refusal.
 func (e *RejectedError) Unwrap() error { return e.Err }
 
-// rejects reports whether a policy has records of revoked parties rejected.
-func rejects(p *onusv1.Policy) bool {
-	return p.GetRevoked() == onusv1.RevokedRecords_REVOKED_RECORDS_REJECT
-}
-
 // orRejection returns what is to be logged at index for a record: itself, or,
 // where the policy asks for that and a revocation hits its author, the host's
 // rejection of it, with the refusal that the submitter gets.
-//
-// Revocations are never rejected: who is revoked may have one more to make, of
-// the own key or of a grant given, and whether it may is the registry's and
-// authority's to say. The host says nothing that could be rejected.
 func (l *Ledger) orRejection(p *pending, index int64) (*pending, *record.Error, error) {
-	m := p.rec.Msg
-	if l.host == nil || !rejects(l.host.policy) || m.GetRevocation() != nil || m.GetAuthor().GetHost() {
+	if l.host == nil {
 		return p, nil, nil
 	}
-	by := firstOf(l.growing.registry.Revocations(m.GetAuthor(), index))
-	if by == nil {
+	by, ok := l.growing.registry.Rejected(p.rec, index)
+	if !ok {
 		return p, nil, nil
 	}
 	r, err := l.host.reject(p.rec, by.Index)
@@ -50,18 +40,6 @@ func (l *Ledger) orRejection(p *pending, index int64) (*pending, *record.Error, 
 	return newPending(r, nil), &record.Error{Reason: registry.ReasonRevoked, Field: "author",
 		Detail: fmt.Sprintf("is revoked: entry %d ended %s, and this log rejects what it says", by.Index, by.Target()),
 		Next:   "use a key, an instance or an agent class that is not revoked"}, nil
-}
-
-// firstOf returns the revocation with the lowest index: the same one however
-// many follow, so that the rejection of a record is the same record each time.
-func firstOf(rs []registry.Revocation) *registry.Revocation {
-	var first *registry.Revocation
-	for i := range rs {
-		if first == nil || rs[i].Index < first.Index {
-			first = &rs[i]
-		}
-	}
-	return first
 }
 
 // reject signs the rejection of a record. All of it follows from the record

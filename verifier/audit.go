@@ -90,6 +90,9 @@ type Report struct {
 	// PinnedBindings counts those of them whose credential was checked against
 	// roots that the auditor pinned; K0 has none.
 	Bindings, PinnedBindings [3]int64
+	// UserKeys counts those of K1 that rest on a user's token. The token is off
+	// the log, so they are never among the pinned.
+	UserKeys int64
 	// Unpinned lists key sets and trust bundles that hold keys which the
 	// auditor, who pinned that issuer or trust domain, did not pin: at most
 	// [MaxFaults]. They are no faults: issuers rotate their keys. But what
@@ -147,21 +150,14 @@ func (a *Audit) Add(entries [][]byte) {
 	cs := make([]checked, len(entries))
 	parallel(len(entries), func(i int) {
 		cs[i].read(entries[i])
+		// Nearly every key was bound before this chunk: its signatures are
+		// checked here, on all processors. Which key it must be is decided in
+		// order.
+		cs[i].try(a.registry)
 	})
 	// What depends on the order: bindings, stamps, time, root.
 	for i := range cs {
 		a.inOrder(&cs[i])
-	}
-	first := a.report.Entries - int64(len(entries))
-	parallel(len(cs), func(i int) {
-		if c := &cs[i]; c.key != nil {
-			c.sig = c.verify()
-		}
-	})
-	for i := range cs {
-		if cs[i].sig != nil {
-			a.fault(first+int64(i), BrokenSignature, record.What(cs[i].sig))
-		}
 	}
 }
 

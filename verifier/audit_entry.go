@@ -3,6 +3,7 @@ package verifier
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
@@ -26,9 +27,10 @@ type checked struct {
 	newer bool
 	// named is the id of the key that a newer record names.
 	named string
-	// key is what the signature is checked with, once the order is known.
-	key *registry.Binding
-	sig error
+	// key is what the signature must be checked with, once the order is known;
+	// tried is what it was checked with before that, with sig as the answer.
+	key, tried *registry.Binding
+	sig        error
 }
 
 // read finds out what an entry says by itself.
@@ -51,15 +53,38 @@ func (c *checked) read(raw []byte) {
 	c.newer, c.named = true, named
 }
 
-// verify checks the signature with c.key.
-func (c *checked) verify() error {
+// try checks the signature with the key that the record names, as far as it
+// is bound by now.
+func (c *checked) try(reg *registry.Registry) {
+	named := c.named
 	if c.rec != nil {
-		return c.rec.VerifySignature(c.key.Key)
+		named = c.rec.Msg.GetAuthor().GetKeyId()
 	}
-	if !c.key.Key.Verify(c.e.Envelope.PAE(), c.e.Envelope.Signature) {
+	if b := reg.Key(named, math.MaxInt64); b != nil {
+		c.tried, c.sig = b, c.verify(b)
+	}
+}
+
+// verify checks the signature with a key.
+func (c *checked) verify(b *registry.Binding) error {
+	if c.rec != nil {
+		return c.rec.VerifySignature(b.Key)
+	}
+	if !b.Key.Verify(c.e.Envelope.PAE(), c.e.Envelope.Signature) {
 		return errors.New("the signature of a record of a newer version does not verify with the key that it names")
 	}
 	return nil
+}
+
+// signed reports whether the signature is that of c.key.
+func (a *Audit) signed(c *checked, index int64) bool {
+	if c.tried == nil || c.tried.Key != c.key.Key {
+		c.sig = c.verify(c.key)
+	}
+	if c.sig != nil {
+		a.fault(index, BrokenSignature, record.What(c.sig))
+	}
+	return c.sig == nil
 }
 
 // notJudged counts an entry of a newer version, and checks what of it this
@@ -73,6 +98,7 @@ func (a *Audit) notJudged(c *checked, index int64) {
 	}
 	a.stamped(c, index)
 	if c.key = a.registry.Key(c.named, index); c.key != nil {
+		a.signed(c, index)
 		a.keyEntry(c, index)
 	}
 }
@@ -125,40 +151,54 @@ func (a *Audit) judge(c *checked, index int64) {
 	}
 	c.key = key
 	a.keyEntry(c, index)
+	// What nobody signed binds and gives nothing.
+	if !a.signed(c, index) {
+		return
+	}
 	// What the ledger says that it checked, and what was used up, is derived
 	// again: a host could make it up.
 	if err := a.registry.CheckAssurance(c.rec, index, s); err != nil {
 		a.fault(index, BrokenStamp, record.What(err))
 	}
-	if want := a.authority.Uses(c.rec, index, s.LogTime); !slices.Equal(s.Uses, want) {
+	want := a.authority.Uses(c.rec, index, s.LogTime)
+	if !slices.Equal(s.Uses, want) {
 		a.fault(index, BrokenStamp, fmt.Sprintf("stamped with the uses %v, the log before it gives %v", s.Uses, want))
 	}
-	err = a.authority.Check(c.rec, index, s.LogTime)
-	if err == nil {
-		err = authority.CheckWord(c.rec, s)
-	}
-	if err != nil {
+	if err := a.admissible(c.rec, index, s); err != nil {
 		a.fault(index, NotAdmissible, record.What(err))
 		return
 	}
 	if registry.Concerns(c.rec) {
-		// A registry entry counts only if its signature holds.
-		if err := c.rec.VerifySignature(key.Key); err != nil {
-			return // reported by Add
-		}
 		if err := a.registry.Add(c.rec, index, c.leaf, s); err != nil {
 			a.fault(index, NotAdmissible, record.What(err))
 			return
 		}
 	}
 	a.authority.Add(c.rec, index, s)
+	a.report.Uses += int64(len(want))
 	a.count(c, index)
+}
+
+// admissible says why an honest ledger would have refused r, for what the log
+// before it says.
+func (a *Audit) admissible(r *record.Record, index int64, s *entry.Stamp) error {
+	if rev, ok := a.registry.Rejected(r, index); ok {
+		return fmt.Errorf("is by %s, which entry %d revoked, and the genesis has such records rejected", rev.Target(), rev.Index)
+	}
+	if b := r.Msg.GetRejection(); b != nil {
+		if err := a.registry.CheckRejection(b, index); err != nil {
+			return err
+		}
+	}
+	if err := a.authority.Check(r, index, s.LogTime); err != nil {
+		return err
+	}
+	return authority.CheckWord(r, s)
 }
 
 // count adds an entry that is in order to the report.
 func (a *Audit) count(c *checked, index int64) {
 	r, s := &a.report, &c.e.Stamp
-	r.Uses += int64(len(s.Uses))
 	if c.rec.Msg.GetToken() != nil {
 		r.UserTokens[s.Assurance]++
 	}

@@ -7,6 +7,7 @@ import (
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier/credential"
 	"github.com/onus-ledger/onus/verifier/record"
+	"github.com/onus-ledger/onus/verifier/registry"
 )
 
 // Roots is what an auditor has from elsewhere than the log: the keys that an
@@ -83,8 +84,11 @@ func (a *Audit) countBinding(k *onusv1.KeyBinding, index int64) {
 		return
 	}
 	a.report.Bindings[b.Level]++
-	// The token by which a user's key was bound is off the log.
-	if whose := b.CheckedWith; whose != "" && b.User == "" && !a.unpinned[whose] {
+	if b.User != "" && b.Level == registry.K1 {
+		a.report.UserKeys++
+		return
+	}
+	if whose := b.CheckedWith; whose != "" && !a.unpinned[whose] {
 		a.report.PinnedBindings[b.Level]++
 	}
 }

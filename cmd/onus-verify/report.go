@@ -89,7 +89,10 @@ func notProven(rep verifier.Report) []string {
 	if rep.UserTokens[1]+rep.UserTokens[2] > 0 {
 		out = append(out, fmt.Sprintf("what the users' tokens of %d records said: they stay off the log, and the ledger says that it checked them (onus-verify receipt checks one that is disclosed)", rep.UserTokens[1]+rep.UserTokens[2]))
 	}
-	if n := rep.Bindings[1] + rep.Bindings[2] - rep.PinnedBindings[1] - rep.PinnedBindings[2]; n > 0 {
+	if rep.UserKeys > 0 {
+		out = append(out, fmt.Sprintf("that %s of users' devices are those users': the tokens that show it stay off the log, and the ledger says that it checked them", count(rep.UserKeys, "key")))
+	}
+	if n := rep.Bindings[1] + rep.Bindings[2] - rep.PinnedBindings[1] - rep.PinnedBindings[2] - rep.UserKeys; n > 0 {
 		out = append(out, fmt.Sprintf("that the credentials by which %s enrolled are of the real issuers: their key sets and trust bundles are the host's word, until you pin them (--issuer-keys, --trust-bundle)", count(n, "key")))
 	}
 	if rep.NotJudged > 0 {
