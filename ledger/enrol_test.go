@@ -3,14 +3,11 @@ package ledger
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
 	"errors"
-	"fmt"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
@@ -197,16 +194,7 @@ func TestBadEnrolments(t *testing.T) {
 func TestEnrolDevice(t *testing.T) {
 	h, is := newUserHarness(t, nil)
 	device := newSigner(t)
-	enrol := func(s record.Signer, token string) error {
-		sub := h.enrolment(s, "", func(m *onusv1.Record) {
-			h.describe(m, token)
-			m.Author = &onusv1.Author{User: m.User, KeyId: s.Public().ID()}
-			m.GetRegistration().Subject = &onusv1.Registration_Key{Key: &onusv1.KeyBinding{PublicKey: s.Public().SPKI(), User: m.User}}
-		})
-		sub.UserToken = token
-		_, err := h.ledger.Enrol(context.Background(), sub)
-		return err
-	}
+	enrol := func(s record.Signer, token string) error { t.Helper(); return h.device(s, token, nil) }
 	bound := obj{"aud": chatClient, "azp": chatClient, "nonce": device.Public().ID()}
 	is.down = errors.New("away")
 	wantReason(t, enrol(device, is.token(bound)), registry.ReasonNoCredential) // an asserted token enrols nobody
@@ -285,65 +273,6 @@ func TestPending(t *testing.T) {
 	check("", want[1])
 	h.reopen()
 	check("", want[1])
-	h.checkRows()
-}
-
-// A flood of strangers keeps the table small and the log quick, and does not
-// reach the log at all.
-func TestFloodOfStrangers(t *testing.T) {
-	h := newHarness(t, nil, nil)
-	first := newSigner(t)
-	knock := func(s record.Signer) {
-		if _, err := h.ledger.Submit(context.Background(), Submission{Envelope: h.sign(h.step(nil), s).Envelope}); err == nil {
-			t.Error("a stranger was let in")
-		}
-	}
-	knock(first)
-	size := h.ledger.Size()
-	var wg sync.WaitGroup
-	for w := range 4 {
-		wg.Go(func() {
-			for i := w; i < maxKnocks+200; i += 4 {
-				s, err := record.NewSigner(ed25519.NewKeyFromSeed(seed(fmt.Sprint("stranger ", i))))
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				knock(s)
-			}
-		})
-	}
-	wg.Wait()
-	pending := h.ledger.Pending("")
-	if len(pending) != maxKnocks {
-		t.Errorf("%d keys are noted, want %d", len(pending), maxKnocks)
-	}
-	for _, p := range pending {
-		if p.GetKeyId() == first.Public().ID() {
-			t.Error("the oldest key is still noted")
-		}
-	}
-	if h.ledger.Size() != size {
-		t.Errorf("the log grew by %d entries", h.ledger.Size()-size)
-	}
-	h.change(func(db *pebble.DB) error {
-		n := 0
-		it, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{prefixKnock}, UpperBound: []byte{prefixKnock + 1}})
-		if err != nil {
-			return err
-		}
-		for ok := it.First(); ok; ok = it.Next() {
-			n++
-		}
-		if n != maxKnocks {
-			t.Errorf("%d rows, want %d", n, maxKnocks)
-		}
-		return errors.Join(it.Close(), db.Set(keyKnock("broken"), []byte("x"), pebble.Sync))
-	})
-	h.open()
-	if n := len(h.ledger.Pending("")); n != maxKnocks {
-		t.Errorf("after a restart %d keys are noted, want %d", n, maxKnocks)
-	}
 	h.checkRows()
 }
 

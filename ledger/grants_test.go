@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
@@ -13,6 +14,7 @@ import (
 	"github.com/onus-ledger/onus/verifier/entry"
 	"github.com/onus-ledger/onus/verifier/record"
 	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // operatorKey is the key of the test operator; enrolOperator registers it.
@@ -171,4 +173,106 @@ func TestAuthorityRefuses(t *testing.T) {
 	}
 	h.checkLog()
 	h.checkRows()
+}
+
+// What a callee is told of a grant says that it ended, however it ended.
+func TestStatusOfAnEndedGrant(t *testing.T) {
+	status := func(t *testing.T, h *harness, g *record.Record) *onusv1.GrantStatus {
+		t.Helper()
+		p, err := h.ledger.GrantPath(g.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p[0].Status
+	}
+	ended := func(t *testing.T, h *harness, g *record.Record, rev *onusv1.Revocation) {
+		t.Helper()
+		if r := status(t, h, g).Revoked; r != nil {
+			t.Fatalf("revoked by entry %d, before it was", *r)
+		}
+		at := h.log(h.adminRevokes(rev))[0].Index
+		h.log(h.adminRevokes(rev)) // the first counts
+		if r := status(t, h, g).Revoked; r == nil || *r != at {
+			t.Errorf("GetGrant says that it was revoked at %v, want %d", r, at)
+		}
+	}
+	const child = "spiffe://example.com/child"
+	byAgent := func(h *harness, root *record.Record) *record.Record {
+		return h.pass(root, &onusv1.Grant{Agent: child, Scope: orders("50")})
+	}
+	for name, end := range map[string]*onusv1.Revocation{
+		"its grantee was revoked":            {Target: &onusv1.Revocation_Agent{Agent: child}},
+		"the agent that gave it was revoked": {Target: &onusv1.Revocation_Agent{Agent: testAgent}},
+		"an instance that gave it was":       {Target: &onusv1.Revocation_Instance{Instance: &onusv1.InstanceName{Agent: testAgent, Instance: "pod-1"}}},
+		"the key that signed it was":         {Target: &onusv1.Revocation_Key{Key: seededSigner(t, "agent").Public().ID()}},
+		"its operator was revoked":           {Target: &onusv1.Revocation_Operator{Operator: testOperator}},
+		"the key of the root was revoked":    {Target: &onusv1.Revocation_Key{Key: seededSigner(t, "operator").Public().ID()}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t, nil, nil)
+			h.enrolOperator()
+			h.must(h.register(agentReg(child, testOperator)))
+			root := h.own(&onusv1.Grant{Scope: orders("100"), MaxDepth: 1})
+			g := byAgent(h, root)
+			h.log(root, g)
+			ended(t, h, g, end)
+		})
+	}
+	t.Run("its grantee was revoked, of a root", func(t *testing.T) {
+		h := newHarness(t, nil, nil)
+		h.enrolOperator()
+		g := h.own(&onusv1.Grant{Scope: orders("100")})
+		h.log(g)
+		ended(t, h, g, &onusv1.Revocation{Target: &onusv1.Revocation_Agent{Agent: testAgent}})
+	})
+	t.Run("the user ended the session", func(t *testing.T) {
+		h, is := newUserHarness(t, nil)
+		token := is.token(obj{"authorization_details": []obj{{"type": "order", "actions": []string{"place"}}}})
+		viaChat := is.token(obj{"aud": chatClient, "azp": chatClient})
+		give := func(by record.Signer, a *onusv1.Author, token string, ends bool) *record.Record {
+			m := h.step(func(m *onusv1.Record) {
+				h.describe(m, token)
+				m.Author = a
+				m.Body = &onusv1.Record_Delegation{Delegation: &onusv1.Grant{Agent: testAgent, EndsWithSession: ends,
+					Scope: []*onusv1.GrantElement{{Element: &onusv1.ScopeElement{Type: "order", Action: "place"}}}}}
+			})
+			g := h.sign(m, by)
+			h.must(h.ledger.Submit(context.Background(), Submission{Envelope: g.Envelope, UserToken: token}))
+			return g
+		}
+		chat := func() *onusv1.Author { return &onusv1.Author{Client: "chat"} }
+		brief, long := give(h.chat(), chat(), viaChat, true), give(h.chat(), chat(), viaChat, false)
+		noted := give(h.agent, h.step(nil).Author, token, true)
+		if got, want := status(t, h, noted).GetEnds(), noted.Msg.GetToken().GetExpires(); got.GetSeconds() != want.GetSeconds() {
+			t.Errorf("what an agent wrote down from a token ends at %v, want %v, with the token", got, want)
+		}
+		ended(t, h, brief, &onusv1.Revocation{Target: &onusv1.Revocation_Session{Session: brief.Msg.GetSession()}})
+		if r := status(t, h, noted).Revoked; r == nil {
+			t.Error("what an agent wrote down from a token of the session is in force")
+		}
+		if st := status(t, h, long); st.Revoked != nil || st.Ends != nil {
+			t.Errorf("what the user gave beyond the session: %v", st)
+		}
+	})
+	t.Run("it ends with the grants above it", func(t *testing.T) {
+		h := newHarness(t, nil, nil)
+		h.enrolOperator()
+		h.must(h.register(agentReg(child, testOperator)))
+		at := func(hours int) *timestamppb.Timestamp {
+			return timestamppb.New(time.Now().Add(time.Duration(hours) * time.Hour).Truncate(time.Second))
+		}
+		open := h.own(&onusv1.Grant{Scope: orders("100"), MaxDepth: 2})
+		soon := h.own(&onusv1.Grant{Scope: orders("100"), MaxDepth: 2, Expires: at(1)})
+		late := h.pass(soon, &onusv1.Grant{Agent: child, Scope: orders("50"), Expires: at(9)})
+		none := h.pass(soon, &onusv1.Grant{Agent: child, Scope: orders("50")})
+		h.log(open, soon, late, none)
+		for name, c := range map[string]struct {
+			of   *record.Record
+			want *timestamppb.Timestamp
+		}{"no end": {open, nil}, "its own": {soon, soon.Msg.GetDelegation().GetExpires()}, "that above it": {late, soon.Msg.GetDelegation().GetExpires()}, "none of its own": {none, soon.Msg.GetDelegation().GetExpires()}} {
+			if got := status(t, h, c.of).GetEnds(); got.GetSeconds() != c.want.GetSeconds() || (got == nil) != (c.want == nil) {
+				t.Errorf("%s: ends at %v, want %v", name, got, c.want)
+			}
+		}
+	})
 }

@@ -134,10 +134,10 @@ func (l *Ledger) recover() error {
 	if err := l.index.recover(h.size, l.recordAt); err != nil {
 		return fmt.Errorf("recover the indexes: %w", err)
 	}
-	if err := l.knocks.load(); err != nil {
+	l.head.Store(h)
+	if err := l.knocks.load(l.cfg.Clock()); err != nil {
 		return fmt.Errorf("read the keys that knocked: %w", err)
 	}
-	l.head.Store(h)
 	return nil
 }
 

@@ -36,9 +36,9 @@ func (e *unreachableError) Unwrap() error { return e.err }
 // fetches has one fetch for an issuer go on at a time. Issuers are registered,
 // so they are few.
 type fetches struct {
-	mu    sync.Mutex
-	turns map[string]chan struct{}
-	asked map[string]time.Time // when keys were last asked for because of their age
+	mu      sync.Mutex
+	flights map[string]*flight
+	asked   map[string]time.Time // when keys were last asked for because of their age
 }
 
 // maxKeyAge is how old a key set may be before it is asked for again: a key
@@ -78,30 +78,42 @@ func (l *Ledger) refresh(issuer string, known *registry.KeySetVersion) {
 	})
 }
 
-// turn waits for the issuer's turn, and returns what ends it.
-func (f *fetches) turn(ctx context.Context, issuer string) (done func(), err error) {
+// flight is a fetch that goes on.
+type flight struct {
+	landed chan struct{}
+	// away is set before landed is closed, if the keys cannot be had.
+	away *unreachableError
+}
+
+// board returns the fetch of an issuer's keys that goes on, or else a new one,
+// which the caller is to make and to land.
+func (f *fetches) board(issuer string) (fl *flight, first bool) {
 	f.mu.Lock()
-	if f.turns == nil {
-		f.turns = map[string]chan struct{}{}
+	defer f.mu.Unlock()
+	if fl := f.flights[issuer]; fl != nil {
+		return fl, false
 	}
-	turn := f.turns[issuer]
-	if turn == nil {
-		turn = make(chan struct{}, 1)
-		f.turns[issuer] = turn
+	if f.flights == nil {
+		f.flights = map[string]*flight{}
 	}
-	f.mu.Unlock()
-	select {
-	case turn <- struct{}{}:
-		return func() { <-turn }, nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
+	fl = &flight{landed: make(chan struct{})}
+	f.flights[issuer] = fl
+	return fl, true
+}
+
+func (f *fetches) land(issuer string, fl *flight) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.flights, issuer)
+	close(fl.landed)
 }
 
 // newerKeys returns a key set of an issuer that is newer in the log than
 // known, which may be nil: one that came meanwhile, or one that is fetched and
 // logged now. If the issuer publishes what is known it returns known. An error
-// that is an *unreachableError says that the keys cannot be had.
+// that is an *unreachableError says that the keys cannot be had; all who waited
+// for one fetch share it, so that an issuer who hangs costs each of them one
+// wait, and not one after the other.
 func (l *Ledger) newerKeys(ctx context.Context, issuer string, known *registry.KeySetVersion) (*registry.KeySetVersion, error) {
 	if l.cfg.Keys == nil {
 		return nil, &unreachableError{errors.New("this ledger fetches no key sets")}
@@ -109,14 +121,35 @@ func (l *Ledger) newerKeys(ctx context.Context, issuer string, known *registry.K
 	if l.host == nil {
 		return nil, &unreachableError{errNoHost}
 	}
-	done, err := l.fetches.turn(ctx, issuer)
-	if err != nil {
-		return nil, err
+	for {
+		if n := l.registry.KeySet(issuer, l.head.Load().size); n != nil && (known == nil || n.Index > known.Index) {
+			return n, nil
+		}
+		fl, first := l.fetches.board(issuer)
+		if first {
+			return l.fetch(ctx, issuer, known, fl)
+		}
+		select {
+		case <-fl.landed:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+		if fl.away != nil {
+			return nil, fl.away
+		}
+		// It brought something, or whoever made it went away.
 	}
-	defer done()
+}
+
+// fetch makes a flight.
+func (l *Ledger) fetch(ctx context.Context, issuer string, known *registry.KeySetVersion, fl *flight) (keys *registry.KeySetVersion, err error) {
+	defer func() {
+		errors.As(err, &fl.away)
+		l.fetches.land(issuer, fl)
+	}()
 	newest := func() *registry.KeySetVersion { return l.registry.KeySet(issuer, l.head.Load().size) }
 	if n := newest(); n != nil && (known == nil || n.Index > known.Index) {
-		return n, nil
+		return n, nil // it came while we boarded
 	}
 	reg, _ := l.registry.Issuer(issuer, l.head.Load().size)
 	if reg == nil {

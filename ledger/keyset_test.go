@@ -2,11 +2,16 @@ package ledger
 
 import (
 	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
+	"github.com/onus-ledger/onus/ledger/identity"
 	"github.com/onus-ledger/onus/verifier/credential"
 )
 
@@ -109,4 +114,116 @@ func TestOldKeysAreAskedForAgain(t *testing.T) {
 	_, err := h.ledger.Submit(context.Background(), withdrawn)
 	wantReason(t, err, credential.ReasonUnknownKey)
 	h.checkLog()
+}
+
+// fetcher is where a server gets issuers' keys from.
+type fetcher struct{ issuers *identity.Issuers }
+
+func (k fetcher) KeySet(ctx context.Context, is *onusv1.Issuer) ([]byte, time.Time, error) {
+	keys, err := k.issuers.KeySetAt(ctx, is.GetUrl(), is.GetJwksUri())
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	return keys.Raw, keys.Fetched, nil
+}
+
+// Those who wait for an issuer that does not answer wait once, and not each in
+// turn: with the ten seconds of a fetch, the twentieth would wait for minutes.
+func TestSlowIssuerHoldsUpNobodyTwice(t *testing.T) {
+	const slow = 300 * time.Millisecond
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		time.Sleep(slow)
+		w.WriteHeader(http.StatusGatewayTimeout)
+	}))
+	defer srv.Close()
+	is := newIssuer(t)
+	h := newHarness(t, nil, func(c *Config) { c.Keys = fetcher{&identity.Issuers{Pause: slow / 2}} }) // as 5 s to 10 s
+	oc := &onusv1.OAuthClient{Issuer: srv.URL, Id: testClient}
+	h.must(h.register(&onusv1.Registration{Subject: &onusv1.Registration_Issuer{Issuer: &onusv1.Issuer{Url: srv.URL, Users: true}}}))
+	h.must(h.register(&onusv1.Registration{Subject: &onusv1.Registration_Agent{Agent: &onusv1.AgentClass{
+		Id: testAgent, Operator: testOperator, DisplayName: "Kubernetes agent", OauthClients: []*onusv1.OAuthClient{oc}}}}))
+	const n = 6
+	begin := time.Now()
+	var wg sync.WaitGroup
+	for range n {
+		_, sub := h.intent(is.token(obj{"iss": srv.URL}), nil)
+		wg.Go(func() {
+			if got, err := h.ledger.Submit(context.Background(), sub); err != nil || got.Token.GetAssurance() != 0 {
+				t.Errorf("%v, %v", got, err)
+			}
+		})
+	}
+	wg.Wait()
+	if took := time.Since(begin); took > 3*slow {
+		t.Errorf("%d records waited %s for an issuer that takes %s to fail", n, took.Round(10*time.Millisecond), slow)
+	}
+}
+
+// hanging is a source that does not answer until it is let go.
+type hanging struct {
+	asked atomic.Int64
+	let   chan error
+}
+
+func (s *hanging) KeySet(ctx context.Context, _ *onusv1.Issuer) ([]byte, time.Time, error) {
+	s.asked.Add(1)
+	select {
+	case err := <-s.let:
+		return nil, time.Time{}, err
+	case <-ctx.Done():
+		return nil, time.Time{}, ctx.Err()
+	}
+}
+
+// All who wait for one fetch share its failure, whatever the source does. If
+// the one who made it goes away, the next one makes another.
+func TestWaitersShareOneFailure(t *testing.T) {
+	src := &hanging{let: make(chan error)}
+	h := newHarness(t, nil, func(c *Config) { c.Keys = src })
+	h.enrolUsers()
+	ask := func(ctx context.Context) chan error {
+		out := make(chan error, 1)
+		go func() {
+			_, err := h.ledger.newerKeys(ctx, issuerURL, nil)
+			out <- err
+		}()
+		return out
+	}
+	await := func(n int64) {
+		for src.asked.Load() < n {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	first := ask(ctx)
+	await(1)
+	var waiting []chan error
+	for range 5 {
+		waiting = append(waiting, ask(context.Background()))
+	}
+	gone, leave := context.WithCancel(context.Background())
+	impatient := ask(gone)
+	leave()
+	if err := <-impatient; !errors.Is(err, context.Canceled) {
+		t.Errorf("one who went away: %v", err)
+	}
+	cancel()
+	if err := <-first; !errors.Is(err, context.Canceled) {
+		t.Errorf("the first: %v, want that it went away", err)
+	}
+	await(2) // one of those who waited asks again
+	src.let <- errors.New("no route to 10.0.0.7")
+	for _, w := range waiting {
+		select {
+		case err := <-w:
+			if away := (*unreachableError)(nil); !errors.As(err, &away) {
+				t.Errorf("one who waited: %v, want that the keys cannot be had", err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("one who waited for the fetch still waits")
+		}
+	}
+	if n := src.asked.Load(); n != 2 {
+		t.Errorf("the issuer was asked %d times, want twice", n)
+	}
 }

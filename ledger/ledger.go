@@ -271,7 +271,7 @@ func open(cfg Config, create bool) (*Ledger, error) {
 		queue:    make(chan *pending, cfg.Queue),
 	}
 	l.index = newIndex(db, cfg.Logger)
-	l.knocks = newKnocks(db, cfg.Logger)
+	l.knocks = newKnocks(db, cfg.Logger, l.knockRoom)
 	l.closing, l.close = context.WithCancel(context.Background())
 	return l, nil
 }

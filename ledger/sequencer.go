@@ -143,6 +143,10 @@ func (l *Ledger) apply(b *pebble.Batch, batch []*pending, proposed int64) ([]app
 				continue
 			}
 		}
+		if err := l.newInstance(p.rec.Msg, p.size, index-int64(len(entries)), entries); err != nil {
+			answers[i] = placed{err: err}
+			continue
+		}
 		e, raw, err := l.applyOne(p, index, logTime)
 		if err != nil {
 			answers[i] = placed{err: err}

@@ -52,7 +52,9 @@ type pending struct {
 	key      *registry.Binding
 	contents []sealedContent
 	token    takenToken
-	done     chan placed // has room for the one answer
+	// size is that of the log which admission looked at.
+	size int64
+	done chan placed // has room for the one answer
 }
 
 // placed is where a record came to stand.
@@ -181,8 +183,12 @@ func (l *Ledger) admit(ctx context.Context, s Submission) (p *pending, known int
 		return nil, -1, err
 	}
 	p = newPending(r, key)
+	p.size = h.size
 	if k := record.SelfEnrolment(r.Msg); k.GetCredential() != nil {
 		if err := l.checkCredential(ctx, r, k); err != nil {
+			return nil, -1, err
+		}
+		if err := l.newInstance(r.Msg, 0, h.size, nil); err != nil {
 			return nil, -1, err
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
@@ -83,6 +82,11 @@ func (l *Ledger) takeToken(ctx context.Context, r *record.Record, token string) 
 	if err != nil {
 		return takenToken{}, err
 	}
+	// This, and who acts in the token, is asked again when the record gets its
+	// place. Here it is asked of what cannot be checked too.
+	if err := l.registry.CheckSession(r, h.size); err != nil {
+		return takenToken{}, err
+	}
 	// Time only goes on in a log, whatever the clock says.
 	at := time.UnixMilli(max(l.cfg.Clock().UnixMilli(), h.logTime))
 	keys := l.registry.KeySet(hint.Issuer, h.size)
@@ -95,10 +99,15 @@ func (l *Ledger) takeToken(ctx context.Context, r *record.Record, token string) 
 		var gone *unreachableError
 		switch {
 		case errors.As(whyNot, &gone):
+			if err := l.registry.CheckActors(r, h.size); err != nil {
+				return takenToken{}, err
+			}
 			l.unchecked.Add(1)
 			l.cfg.Logger.Warn("a user's token was not checked: the record's word on the user is only asserted",
 				"record", r.ID.String(), "issuer", hint.Issuer, "why", gone.Error())
-			return takenToken{came: true, why: "the issuer's keys cannot be had: " + gone.Error()}, nil
+			// What happened is for the log's host: it may tell of the host's
+			// network.
+			return takenToken{came: true, why: fmt.Sprintf("the keys of %s cannot be had now", hint.Issuer)}, nil
 		case whyNot != nil:
 			return takenToken{}, whyNot
 		}
@@ -110,6 +119,9 @@ func (l *Ledger) takeToken(ctx context.Context, r *record.Record, token string) 
 	}
 	if field := verifier.TokenDiffers(said, verifier.UserTokenOf(facts)); field != "" {
 		return takenToken{}, mismatch(field)
+	}
+	if err := l.registry.CheckActors(r, h.size); err != nil {
+		return takenToken{}, err
 	}
 	if err := l.ofUser(r.Msg, facts); err != nil {
 		return takenToken{}, err
@@ -158,71 +170,8 @@ func isUnknownKey(err error) bool {
 	return errors.As(err, &e) && e.Reason == credential.ReasonUnknownKey
 }
 
-// expected says what the token of a record must be: an ID token that was
-// issued to the author's own OAuth client, or a token that this client
-// exchanged for the ledger's audience. A token of another client is a replay,
-// and an access token of some resource is neither.
-//
-// Which of them it is, the record says; the token must then agree.
-func (l *Ledger) expected(r *record.Record, size int64) (credential.Expect, error) {
-	said := r.Msg.GetToken()
-	want := credential.Expect{Issuer: said.GetIssuer()}
-	ledger := l.cfg.Audience
-	if ledger == "" {
-		ledger = l.signer.Key().Origin()
-	}
-	var mine func(client string) bool
-	var clients []string
-	switch a := r.Msg.GetAuthor(); {
-	case a.GetAgent() != "":
-		class, _ := l.registry.Agent(a.GetAgent(), size)
-		clients = clientsOf(class.GetOauthClients(), said.GetIssuer())
-	case a.GetClient() != "":
-		client, _ := l.registry.Client(a.GetClient(), size)
-		clients = clientsOf([]*onusv1.OAuthClient{client.GetOauthClient()}, said.GetIssuer())
-	case a.GetUser() != "":
-		// A device brings the login of any application that is known here.
-		mine = func(client string) bool {
-			return l.registry.PartyOfClient(said.GetIssuer(), client, size) != (registry.Party{})
-		}
-	default:
-		return want, &record.Error{Reason: registry.ReasonNotPermitted, Field: "user_token",
-			Detail: "came beside a record that is no agent's, user client's or user's", Next: "leave it out"}
-	}
-	if mine == nil {
-		if len(clients) == 0 {
-			return want, &record.Error{Reason: credential.ReasonOtherClient, Field: "token.client",
-				Detail: fmt.Sprintf("is not the author's: no OAuth client of %.200q is registered for it", said.GetIssuer()),
-				Next:   "have an administrator register the OAuth client: onus apply, oauth_clients"}
-		}
-		mine = func(client string) bool { return slices.Contains(clients, client) }
-	}
-	if i := slices.IndexFunc(said.GetAudience(), mine); i >= 0 {
-		want.Audience = said.GetAudience()[i]
-		want.Client = want.Audience
-		return want, nil
-	}
-	want.Audience = ledger
-	switch {
-	case r.Msg.GetAuthor().GetUser() != "":
-	case mine(said.GetClient()):
-		want.Client = said.GetClient()
-	default:
-		want.Client = clients[0] // the refusal names it
-	}
-	return want, nil
-}
-
-func clientsOf(all []*onusv1.OAuthClient, issuer string) (ids []string) {
-	for _, c := range all {
-		if c.GetIssuer() == issuer && c.GetId() != "" {
-			ids = append(ids, c.GetId())
-		}
-	}
-	return ids
-}
-
-// ofUser holds the record's user and session to the token's.
+// ofUser holds the record's user and session, which the record's rules have
+// beside a token, to the token's.
 func (l *Ledger) ofUser(m *onusv1.Record, f *credential.Facts) error {
 	for _, p := range []struct {
 		field, pseudonym string
@@ -232,9 +181,6 @@ func (l *Ledger) ofUser(m *onusv1.Record, f *credential.Facts) error {
 		{"user", m.GetUser(), NameUser, verifier.UserName(f), "iss and sub"},
 		{"session", m.GetSession(), NameSession, verifier.SessionName(f), "iss and sid, or digest"},
 	} {
-		if p.pseudonym == "" {
-			continue // the record's rules have a user beside a token
-		}
 		ok, err := l.vault.standsFor(p.pseudonym, p.kind, p.name)
 		if err != nil {
 			return err

@@ -1,9 +1,12 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -37,7 +40,8 @@ func TestTokenIsChecked(t *testing.T) {
 		{"an ID token", nil, nil, 1},
 		{"without azp", obj{"azp": nil}, nil, 1},
 		{"for several audiences", obj{"aud": []string{"other", testClient}}, nil, 1},
-		{"exchanged for the ledger", obj{"aud": testOrigin, "act": obj{"sub": "planner"}}, nil, 1},
+		{"exchanged for the ledger", obj{"aud": testOrigin, "act": obj{"sub": testAgent}}, nil, 1},
+		{"exchanged, with its OAuth client as actor", obj{"aud": testOrigin, "act": obj{"sub": testClient, "act": obj{"sub": "somebody"}}}, nil, 1},
 		{"without a session of its own", obj{"sid": nil}, nil, 1},
 		{"with authority, none claimed", obj{"authorization_details": details("https://k8s.example.com")}, nil, 1},
 		{"with the authority that is claimed", obj{"authorization_details": details("https://k8s.example.com")}, requested, 2},
@@ -87,7 +91,8 @@ func TestBadTokens(t *testing.T) {
 	h, is := newUserHarness(t, nil)
 	stranger := newIssuer(t)
 	stranger.kid = is.kid
-	_, warm := h.intent(is.token(nil), nil) // the key set is in the log
+	asked, warm := h.intent(is.token(nil), nil) // the key set is in the log
+	warmID := asked.ID.String()
 	h.must(h.ledger.Submit(context.Background(), warm))
 	now := time.Now().Unix()
 	cut := func(token string) string { return token[:strings.LastIndex(token, ".")+1] }
@@ -114,6 +119,12 @@ func TestBadTokens(t *testing.T) {
 		{"algorithm confused", public(), credential.ReasonAlgConfused, "token.header.alg", nil},
 		{"unsigned", cut(is.token(nil)), credential.ReasonTokenUnsigned, "token", nil},
 		{"signed by somebody else", stranger.token(nil), credential.ReasonSignature, "token", nil},
+		{"with which another agent acts", is.token(obj{"aud": testOrigin, "act": obj{"sub": "spiffe://example.com/somebody-else"}}), registry.ReasonOtherActor, "token.actors[0]", nil},
+		{"with which a user client acts", is.token(obj{"aud": testOrigin, "act": obj{"sub": chatClient}}), registry.ReasonOtherActor, "token.actors[0]", nil},
+		{"handed on by another than the parent agent", is.token(obj{"aud": testOrigin, "act": obj{"sub": testAgent, "act": obj{"sub": "planner"}}}), registry.ReasonOtherActor, "token.actors[1]",
+			func(m *onusv1.Record) {
+				m.ParentAgent, m.Parent = "spiffe://example.com/other-planner", warmID
+			}},
 		{"no token", "hello", credential.ReasonTokenMalformed, "token", nil},
 		{"of a client that says otherwise", is.token(obj{"azp": chatClient}), credential.ReasonOtherClient, "token.azp", func(m *onusv1.Record) { m.Token.Client = testClient }},
 
@@ -203,13 +214,19 @@ func TestTokensByAuthor(t *testing.T) {
 // is asserted, and that is said, counted and never mended in silence.
 func TestIssuerUnreachable(t *testing.T) {
 	ctx := context.Background()
+	var log syncBuffer
+	logged := func(c *Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) }
 	kept := func(t *testing.T, h *harness, is *issuer, says string) Submission {
 		t.Helper()
 		before := h.ledger.UncheckedTokens()
 		r, sub := h.intent(is.token(nil), nil)
 		got := h.must(h.ledger.Submit(ctx, sub))
-		if got.Token.GetAssurance() != 0 || !strings.Contains(got.Token.GetWhy(), says) {
-			t.Errorf("token: %v, want asserted because %s", got.Token, says)
+		// What happened may tell of the host's network: that is for its log.
+		if want := "the keys of " + issuerURL + " cannot be had now"; got.Token.GetAssurance() != 0 || got.Token.GetWhy() != want {
+			t.Errorf("token: %v, want asserted because %s", got.Token, want)
+		}
+		if !strings.Contains(log.String(), says) {
+			t.Errorf("the log does not say %q: %s", says, log.String())
 		}
 		e := h.entryOf(r)
 		if st := e.Stamp; st.Assurance != 0 || st.User != "" || st.KeySetEntry != -1 {
@@ -224,7 +241,7 @@ func TestIssuerUnreachable(t *testing.T) {
 		return sub
 	}
 	t.Run("down", func(t *testing.T) {
-		h, is := newUserHarness(t, nil)
+		h, is := newUserHarness(t, logged)
 		is.down = errors.New("connection refused")
 		sub := kept(t, h, is, "connection refused")
 		is.down = nil
@@ -252,7 +269,7 @@ func TestIssuerUnreachable(t *testing.T) {
 		h.checkRows()
 	})
 	t.Run("publishes secrets", func(t *testing.T) {
-		h, is := newUserHarness(t, nil)
+		h, is := newUserHarness(t, logged)
 		is.published = []byte(`{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"a"}]}`)
 		size := h.ledger.Size()
 		kept(t, h, is, "is refused")
@@ -261,11 +278,11 @@ func TestIssuerUnreachable(t *testing.T) {
 		}
 	})
 	t.Run("no source", func(t *testing.T) {
-		h, is := newUserHarness(t, func(c *Config) { c.Keys = nil })
+		h, is := newUserHarness(t, func(c *Config) { logged(c); c.Keys = nil })
 		kept(t, h, is, "fetches no key sets")
 	})
 	t.Run("no host key", func(t *testing.T) {
-		h, is := newUserHarness(t, nil)
+		h, is := newUserHarness(t, logged)
 		h.close()
 		h.cfg.HostKey = nil
 		h.open()
@@ -275,7 +292,7 @@ func TestIssuerUnreachable(t *testing.T) {
 		}
 	})
 	t.Run("the caller goes away", func(t *testing.T) {
-		h, is := newUserHarness(t, nil)
+		h, is := newUserHarness(t, logged)
 		is.down = context.Canceled
 		ctx, cancel := context.WithCancel(ctx)
 		cancel()
@@ -315,4 +332,22 @@ func TestTokenExpiresByLogTime(t *testing.T) {
 	_, err = h.ledger.Submit(context.Background(), sub)
 	wantReason(t, err, credential.ReasonExpired)
 	h.checkLog()
+}
+
+// syncBuffer is where a ledger logs to.
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
 }

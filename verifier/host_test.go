@@ -79,6 +79,8 @@ func TestHostMakesUpAUsersDevice(t *testing.T) {
 	host := signer(t, "host")
 	l.beginHosted(host)
 	l.register(&onusv1.Registration{Subject: &onusv1.Registration_Issuer{Issuer: &onusv1.Issuer{Url: url, Users: true}}})
+	l.register(&onusv1.Registration{Subject: &onusv1.Registration_Client{Client: &onusv1.UserClient{
+		Id: "chat", Operator: testOperator, DisplayName: "Chat", OauthClient: &onusv1.OAuthClient{Issuer: url, Id: "chat"}}}})
 	k, err := credential.NewKey("k1", credential.UseSig, signer(t, "issuer").Public().Crypto())
 	if err != nil {
 		t.Fatal(err)
@@ -94,8 +96,8 @@ func TestHostMakesUpAUsersDevice(t *testing.T) {
 
 	user, device := "u-aaaaaaaaaaaaaaaaaaaaaaaaaa", signer(t, "made up by the host")
 	m = l.header(&onusv1.Author{User: user})
-	m.User = user
-	m.Token = &onusv1.UserToken{Digest: device.Public().ID(), Issuer: url, Audience: []string{"x"}, Expires: timestamppb.New(time.UnixMilli(start + 1e6)), Confirms: device.Public().ID()}
+	m.User, m.Session = user, testSession
+	m.Token = &onusv1.UserToken{Digest: device.Public().ID(), Issuer: url, Audience: []string{"chat"}, Expires: timestamppb.New(time.UnixMilli(start + 1e6)), Confirms: device.Public().ID()}
 	m.Body = &onusv1.Record_Registration{Registration: &onusv1.Registration{Subject: &onusv1.Registration_Key{Key: &onusv1.KeyBinding{PublicKey: device.Public().SPKI(), User: user}}}}
 	l.add(l.sign(m, device), func(e *entry.Entry) { e.Stamp.Assurance, e.Stamp.User, e.Stamp.KeySetEntry = 1, user, keys })
 	m = l.header(&onusv1.Author{User: user})

@@ -26,7 +26,10 @@ const (
 	testClient = "k8s-agent"
 )
 
-var testUser = record.UserPrefix + strings.Repeat("a", 26)
+var (
+	testUser    = record.UserPrefix + strings.Repeat("a", 26)
+	testSession = record.SessionPrefix + strings.Repeat("a", 26)
+)
 
 // keySet returns the JWK Set of keys by their seeds.
 func keySet(t testing.TB, seeds ...string) []byte {
@@ -61,7 +64,7 @@ func idToken(t testing.TB, seed string, bend func(claims map[string]any)) string
 	t.Helper()
 	now := time.UnixMilli(start).Unix()
 	claims := map[string]any{"iss": testIssuer, "sub": "sre", "aud": testClient, "azp": testClient, "iat": now, "exp": now + 900,
-		"act": map[string]any{"sub": "spiffe://example.com/planner"}, "amr": []string{"pwd", "otp"}}
+		"act": map[string]any{"sub": testAgent}, "amr": []string{"pwd", "otp"}}
 	if bend != nil {
 		bend(claims)
 	}
@@ -94,7 +97,7 @@ func facts(t testing.TB, token, seed string) *credential.Facts {
 func (l *handLog) intent(token *onusv1.UserToken, bend func(*onusv1.Record)) *record.Record {
 	l.t.Helper()
 	m := l.header(&onusv1.Author{Agent: testAgent, Instance: "pod-1", Operator: testOperator})
-	m.User, m.Token = testUser, token
+	m.User, m.Session, m.Token = testUser, testSession, token
 	sum := sha256.Sum256([]byte("salted"))
 	m.Body = &onusv1.Record_Stages{Stages: &onusv1.DecisionRecord{Intent: &onusv1.Intent{
 		Text: &onusv1.Text{Form: &onusv1.Text_Commitment{Commitment: sum[:]}}}}}

@@ -21,9 +21,10 @@ type Issuers struct {
 	// MaxAge is how long keys are used before they are fetched again: a key
 	// that its issuer withdrew is good for that long. 0 means ten minutes.
 	MaxAge time.Duration
-	// Pause is the least time between two fetches from one issuer, whether
-	// the first came to something or not: tokens that name unknown keys cost
-	// an issuer no more than that. 0 means five seconds.
+	// Pause is the least time from the end of a fetch from one issuer to the
+	// next, whether the first came to something or not: tokens that name
+	// unknown keys cost an issuer no more than that, and one that hangs does
+	// not keep all who ask waiting in turn. 0 means five seconds.
 	Pause time.Duration
 
 	mu    sync.Mutex // guards known, and what it points to
@@ -48,7 +49,7 @@ type IssuerKeys struct {
 type issuerState struct {
 	keys *IssuerKeys // the newest that were fetched, or nil
 	err  error       // why the last fetch failed, or nil
-	// tried is when the last fetch began.
+	// tried is when the last fetch ended.
 	tried time.Time
 	// flight is closed when the fetch that goes on ends; nil while none does.
 	flight chan struct{}
@@ -135,7 +136,7 @@ func (is *Issuers) get(ctx context.Context, at place, willDo func(*issuerState) 
 	case s.flight == nil && s.err != nil && is.pausing(s):
 		return nil, s.err
 	case s.flight == nil:
-		s.flight, s.tried = make(chan struct{}), time.Now()
+		s.flight = make(chan struct{})
 		// One who asked may go away; the others still wait.
 		go is.fetch(context.WithoutCancel(ctx), at, s)
 	}
@@ -161,7 +162,7 @@ func (is *Issuers) fetch(ctx context.Context, at place, s *issuerState) {
 	keys, err := fetchKeys(ctx, at)
 	is.mu.Lock()
 	defer is.mu.Unlock()
-	s.err = err
+	s.err, s.tried = err, time.Now()
 	if err == nil {
 		s.keys = keys
 	}

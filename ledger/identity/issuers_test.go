@@ -225,6 +225,29 @@ func TestIssuersPause(t *testing.T) {
 	}
 }
 
+// The pause begins when a fetch ends: of those who ask one after the other for
+// an issuer that hangs, only the first waits.
+func TestIssuersPauseAfterAHangingFetch(t *testing.T) {
+	const slow = 200 * time.Millisecond
+	var calls atomic.Int64
+	s := newSite(t, func(_ *site, w http.ResponseWriter, _ *http.Request) bool {
+		calls.Add(1)
+		time.Sleep(slow)
+		http.Error(w, "slow", http.StatusGatewayTimeout)
+		return true
+	})
+	issuers := identity.Issuers{Pause: slow / 2} // shorter than a fetch
+	begin := time.Now()
+	for range 5 {
+		if _, err := issuers.KeySet(t.Context(), s.URL); err == nil {
+			t.Error("keys of an issuer that hangs")
+		}
+	}
+	if took := time.Since(begin); took > 3*slow || calls.Load() != 1 {
+		t.Errorf("five who asked waited %s, with %d fetches; want one wait of %s", took.Round(time.Millisecond), calls.Load(), slow)
+	}
+}
+
 // An issuer without metadata has its keys at an address that is registered,
 // and those are not mixed up with keys from elsewhere.
 func TestIssuersAtAnAddress(t *testing.T) {

@@ -42,7 +42,9 @@ var access = map[string][]identity.Role{
 	onusv1connect.LedgerServiceGetReceiptProcedure:  everybody,
 	onusv1connect.LedgerServiceListRecordsProcedure: everybody,
 	onusv1connect.LedgerServiceGetChainProcedure:    everybody,
-	onusv1connect.LedgerServiceFollowProcedure:      readers,
+	// Who asks has signed the record, and may only ask about what it may do.
+	onusv1connect.LedgerServiceCheckProcedure:  everybody,
+	onusv1connect.LedgerServiceFollowProcedure: readers,
 
 	// Hashes say nothing about records; who is registered is no secret among
 	// those who are.
@@ -58,6 +60,9 @@ var access = map[string][]identity.Role{
 	// Those that the caller gave or holds.
 	onusv1connect.LedgerServiceListGrantsProcedure: everybody,
 	onusv1connect.LedgerServiceGetGrantProcedure:   everybody,
+
+	// A chain that holds a record of the caller's, or the registry alone.
+	onusv1connect.LedgerServiceGetBundleProcedure: everybody,
 
 	"/" + grpcreflect.ReflectV1ServiceName + "/ServerReflectionInfo":      everybody,
 	"/" + grpcreflect.ReflectV1AlphaServiceName + "/ServerReflectionInfo": everybody,

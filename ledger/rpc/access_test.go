@@ -12,6 +12,7 @@ import (
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/gen/onus/v1/onusv1connect"
 	"github.com/onus-ledger/onus/ledger/rpc"
+	"github.com/onus-ledger/onus/verifier/record"
 )
 
 type call func(context.Context, onusv1connect.LedgerServiceClient) error
@@ -106,6 +107,18 @@ func (w *world) calls() map[string]call {
 			_, err := c.GetGrant(ctx, &onusv1.GetGrantRequest{Id: w.grant.id})
 			return err
 		},
+		"Check": func(ctx context.Context, c client) error {
+			m := w.message()
+			m.Sequence, m.Previous = 0, ""
+			r, err := record.Sign(m, w.server.agent)
+			must(w.t, err)
+			_, err = c.Check(ctx, &onusv1.CheckRequest{Envelope: r.Envelope.Proto()})
+			return err
+		},
+		"GetBundle": func(ctx context.Context, c client) error {
+			_, err := bundleFile(ctx, c, &onusv1.GetBundleRequest{Ids: []string{w.foreign.id}})
+			return err
+		},
 	}
 }
 
@@ -126,6 +139,7 @@ func TestEveryProcedureByEveryRole(t *testing.T) {
 		"GetConsistency": "??++++++",
 		"GetCheckpoint":  "??++++++",
 		"GetChain":       "??+++++-",
+		"Check":          "??++++++", // who asks has signed what it asks about
 		"Follow":         "??--+++-",
 		"ListAgents":     "??++++++",
 
@@ -135,6 +149,7 @@ func TestEveryProcedureByEveryRole(t *testing.T) {
 		"GetKey":            "??++++++",
 		"ListGrants":        "??++++++", // the strange agent gets an empty list
 		"GetGrant":          "??+++++-",
+		"GetBundle":         "??+++++-",
 	}
 	calls := w.calls()
 	methods := onusv1.File_onus_v1_ledger_proto.Services().ByName("LedgerService").Methods()

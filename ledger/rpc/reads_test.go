@@ -31,6 +31,7 @@ func TestReadsAreRecorded(t *testing.T) {
 	reads := map[string]string{ // procedure: the record that it asks for
 		"GetRecord": w.intent.id, "GetReceipt": w.intent.id, "GetChain": w.foreign.id,
 		"ListRecords": "", "Follow": "", "ListGrants": "", "GetGrant": w.grant.id,
+		"GetBundle": w.foreign.id,
 	}
 	for _, caller := range []string{"agent", "operator", "auditor", "compliance", "administrator", "strange agent"} {
 		for method, call := range w.calls() {
@@ -90,5 +91,9 @@ func TestReadThatCannotBeRecorded(t *testing.T) {
 	code, p := problem(t, err)
 	if resp != nil || code != connect.CodeResourceExhausted || p.GetReason() != "QUEUE_FULL" || p.GetRetryAfter() == nil || !strings.Contains(err.Error(), "this read was not recorded") {
 		t.Errorf("with a full queue: %v, %v", err, p)
+	}
+	file, err := bundleFile(context.Background(), c, &onusv1.GetBundleRequest{Ids: []string{genesis.ID.String()}})
+	if code, p := problem(t, err); len(file) > 0 || code != connect.CodeResourceExhausted || p.GetReason() != "QUEUE_FULL" {
+		t.Errorf("evidence with a full queue: %d bytes, %v", len(file), err)
 	}
 }

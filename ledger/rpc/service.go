@@ -298,6 +298,11 @@ func (s *service) GetChain(ctx context.Context, req *onusv1.GetChainRequest) (*o
 	if err := s.judge(c.Entries, resp.Records); err != nil {
 		return nil, s.fail(err)
 	}
+	if req.GetJudge() && !c.Cut {
+		if resp.Judgement, err = s.judgement(c, resp.Records); err != nil {
+			return nil, s.fail(err)
+		}
+	}
 	if err := recorded(); err != nil {
 		return nil, s.fail(err)
 	}

@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -43,19 +44,24 @@ func thingKey(agent, instance string, element sum) string {
 
 // answerRow is an approval or a denial.
 type answerRow struct {
-	id        record.ID // from the key
-	index     int64
-	proposal  record.ID
-	denies    bool
-	expires   int64 // -1 if none is stated
-	user      string
-	reviewer  string
-	assurance uint8
-	why       string // empty: it counts; else what keeps it from that
+	id    record.ID // from the key
+	index int64
+	// logTime, key and client are when and with what it was signed: a later
+	// revocation may make it suspect.
+	logTime     int64
+	key, client string
+	proposal    record.ID
+	denies      bool
+	expires     int64 // -1 if none is stated
+	user        string
+	reviewer    string
+	assurance   uint8
+	why         string // empty: it counts; else what keeps it from that
 }
 
 func (w answerRow) marshal() []byte {
-	b := append(appendIndex(nil, w.index), w.proposal[:]...)
+	b := appendText(appendText(appendIndex(appendIndex(nil, w.index), w.logTime), w.key), w.client)
+	b = append(b, w.proposal[:]...)
 	b = appendIndex(appendFlag(b, w.denies), w.expires)
 	b = append(appendText(appendText(b, w.user), w.reviewer), w.assurance)
 	return appendText(b, w.why)
@@ -63,9 +69,30 @@ func (w answerRow) marshal() []byte {
 
 func parseAnswerRow(b []byte) (w answerRow, ok bool) {
 	r := reader{b: b}
-	w = answerRow{index: r.index(), proposal: r.id(), denies: r.flag(), expires: r.index(),
+	w = answerRow{index: r.index(), logTime: r.index(), key: r.text(), client: r.text(), proposal: r.id(), denies: r.flag(), expires: r.index(),
 		user: r.text(), reviewer: r.text(), assurance: r.u8(), why: r.text()}
-	return w, r.end() && w.index >= 0 && w.assurance <= 3
+	return w, r.end() && w.index >= 0 && w.logTime >= 0 && w.assurance <= 3
+}
+
+// author is who signed it, as far as revocations ask.
+func (w answerRow) author() *onusv1.Author {
+	switch {
+	case w.reviewer != "":
+		return &onusv1.Author{Reviewer: w.reviewer, KeyId: w.key}
+	case w.client != "":
+		return &onusv1.Author{Client: w.client, KeyId: w.key}
+	}
+	return &onusv1.Author{User: w.user, KeyId: w.key}
+}
+
+// suspect says what a revocation before that index takes from an answer that
+// counted when it was given, or "": whoever signed it is revoked, and suspected
+// since before it was given. Without a suspicion it stays valid.
+func (s *State) suspect(w answerRow, at int64) string {
+	for _, rev := range s.reg.Suspicions(w.author(), w.index, w.logTime, at) {
+		return fmt.Sprintf("entry %d revoked %s, which is suspected since %s, before it was given", rev.Index, rev.Target(), clock(rev.SuspectedSince))
+	}
+	return ""
 }
 
 // by names who answered, for people.
@@ -80,13 +107,16 @@ func (w answerRow) by() string {
 type answeredRow struct {
 	denies bool
 	denial int64 // index of the newest denial, or -1
+	answer record.ID
 }
 
-func (w answeredRow) marshal() []byte { return appendIndex(appendFlag(nil, w.denies), w.denial) }
+func (w answeredRow) marshal() []byte {
+	return append(appendIndex(appendFlag(nil, w.denies), w.denial), w.answer[:]...)
+}
 
 func parseAnsweredRow(b []byte) (w answeredRow, ok bool) {
 	r := reader{b: b}
-	w = answeredRow{denies: r.flag(), denial: r.index()}
+	w = answeredRow{denies: r.flag(), denial: r.index(), answer: r.id()}
 	return w, r.end() && (!w.denies || w.denial >= 0)
 }
 
@@ -130,7 +160,8 @@ func (s *State) proposal(id record.ID, at int64) (proposalRow, bool) {
 // answerOf reads what an approval or a denial says; ok is false for any other
 // record.
 func answerOf(m *onusv1.Record) (w answerRow, ok bool) {
-	w = answerRow{expires: -1, user: m.GetUser(), reviewer: m.GetAuthor().GetReviewer()}
+	a := m.GetAuthor()
+	w = answerRow{expires: -1, user: m.GetUser(), reviewer: a.GetReviewer(), client: a.GetClient(), key: a.GetKeyId()}
 	switch {
 	case m.GetApproval() != nil:
 		w.proposal = mustID(m.GetApproval().GetProposal())
@@ -155,7 +186,7 @@ func (s *State) addAnswer(r *record.Record, index int64, st *entry.Stamp) {
 	if !ok {
 		return
 	}
-	w.index = index
+	w.index, w.logTime = index, st.LogTime
 	p, ok := s.proposal(w.proposal, index)
 	if !ok {
 		return // the ledger refuses it
@@ -167,7 +198,7 @@ func (s *State) addAnswer(r *record.Record, index int64, st *entry.Stamp) {
 	}
 	for _, k := range []string{key(kindAnswered, w.proposal), p.thing()} {
 		a := s.answeredAt(k, index)
-		a.denies = w.denies
+		a.denies, a.answer = w.denies, r.ID
 		if w.denies {
 			a.denial = index
 		}
@@ -190,16 +221,13 @@ func (s *State) weigh(r *record.Record, index int64, st *entry.Stamp, p proposal
 	if a.GetReviewer() != "" {
 		return 0, ""
 	}
-	if _, revoked := s.reg.RevokedSession(r.Msg.GetSession(), r.Msg.GetUser(), index); revoked && a.GetUser() == "" {
-		return 0, "the user's session was revoked before"
-	}
 	w := s.Word(r, index, st)
 	return uint8(w.Assurance), w.Why
 }
 
 // mayAnswer refuses an answer by somebody whose answer it is not: it is for the
 // user who is asked, that of the proposal or of the grant it was made under,
-// or for a reviewer whom a rule for approvals there names.
+// or for a reviewer whom the root of that grant or the log's policy names.
 func (s *State) mayAnswer(m *onusv1.Record, p proposalRow, at int64) *record.Error {
 	field := "approval"
 	if m.GetDenial() != nil {
@@ -209,18 +237,19 @@ func (s *State) mayAnswer(m *onusv1.Record, p proposalRow, at int64) *record.Err
 	if !p.grant.IsZero() {
 		path, _ = s.Path(p.grant, at)
 	}
+	if len(path) > 0 && (!path[0].HeldBy(p.agent, p.instance) || len(path.held()) < len(path)) {
+		path = nil // who proposes under a grant of others does not choose by it who answers
+	}
 	refuse := func(detail, next string) *record.Error {
 		return &record.Error{Reason: ReasonNotPermitted, Field: field, Detail: detail, Next: next}
 	}
 	a := m.GetAuthor()
 	if name := a.GetReviewer(); name != "" {
-		for _, rule := range s.rules(path) {
-			if slices.Contains(rule.GetApprovers(), name) {
-				return nil
-			}
+		if s.appointed(name, path) {
+			return nil
 		}
-		return refuse("is by reviewer "+name+", whom no rule for this proposal names",
-			"have a reviewer answer whom the grant of the proposal or the log's policy names")
+		return refuse("is by reviewer "+name+", whom neither the root of the proposal's grant nor the log's policy names",
+			"have a reviewer answer whom one of them names: an agent that passes a grant on can only ask for more approvals")
 	}
 	if u := m.GetUser(); u != p.user && u != path.User() {
 		return refuse("is by another user than the one who is asked",
@@ -237,6 +266,20 @@ func (s *State) rules(p Path) []*onusv1.ApprovalRule {
 		all = append(all, g.Msg.GetApprovals()...)
 	}
 	return append(all, s.reg.Genesis().GetPolicy().GetApprovals()...)
+}
+
+// appointed reports whether a reviewer is one whose answer counts: named by the
+// log's policy, or by an operator or a user in the root of the path. Who passes
+// a grant on, or writes down a user's token, does not choose who may overrule
+// whoever gave it.
+func (s *State) appointed(name string, p Path) bool {
+	rules := s.reg.Genesis().GetPolicy().GetApprovals()
+	if len(p) > 0 {
+		if g := p.Root(); g.Parent.IsZero() && g.Record.Msg.GetAuthor().GetAgent() == "" && (g.Word.User == "" || g.Word.Counts) {
+			rules = append(slices.Clone(rules), g.Msg.GetApprovals()...)
+		}
+	}
+	return slices.ContainsFunc(rules, func(r *onusv1.ApprovalRule) bool { return slices.Contains(r.GetApprovers(), name) })
 }
 
 // applies reports whether a rule asks for an approval of an action. Where the

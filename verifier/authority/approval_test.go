@@ -221,10 +221,11 @@ func TestApprovalPolicy(t *testing.T) {
 	})
 	g := l.add(operator(acme), gives(grantTo("planner", open(el("order", "create")))))
 	p := l.add(agent("planner"), proposes(g, buy("500"), forUser("lead")))
+	below := func(m *onusv1.Record) { m.Parent = p.ID.String() }
 	weak := l.addWith(chat(), with(approves(p), forUser("lead"), token("chat-web")), 1)
-	l.want(l.add(agent("planner"), does(g, buy("500"), forUser("lead"), approvedBy(weak))), nil, "APPROVAL_MISSING", "OWN_AUTHORITY_USED")
+	l.want(l.add(agent("planner"), does(g, buy("500"), forUser("lead"), approvedBy(weak), below)), nil, "APPROVAL_MISSING", "OWN_AUTHORITY_USED")
 	strong := l.add(device("lead"), approves(p))
-	l.want(l.add(agent("planner"), does(g, buy("500"), forUser("lead"), approvedBy(strong))), nil, "OWN_AUTHORITY_USED")
+	l.want(l.add(agent("planner"), does(g, buy("500"), forUser("lead"), approvedBy(strong), below)), nil, "OWN_AUTHORITY_USED")
 	l.want(l.add(agent("planner"), does(g, buy("10"))), nil)
 	l.check()
 }

@@ -1,6 +1,8 @@
 package authority
 
 import (
+	"slices"
+
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier/entry"
 	"github.com/onus-ledger/onus/verifier/record"
@@ -42,4 +44,26 @@ func (s *State) WithinCeiling(agent string, e *onusv1.ScopeElement, at int64) An
 		return Outside
 	}
 	return a
+}
+
+// NeedsUser reports whether a rule that names no approvers asks for an approval
+// of the action of r, which the log has at that index, and it is not shown by
+// the grants who "the user" is: on an operator's authority, or without a grant.
+// Then an approval is the user's only if the chain shows that this user asked
+// for the work, which an agent that names a user does not.
+func (s *State) NeedsUser(r *record.Record, index int64) bool {
+	a := r.Msg.GetStages().GetAction()
+	if a == nil {
+		return false
+	}
+	var path Path
+	if id := r.Msg.GetGrant(); id != "" {
+		path, _ = s.Path(mustID(id), index)
+	}
+	if path.User() != "" {
+		return false
+	}
+	return slices.ContainsFunc(s.rules(path), func(rule *onusv1.ApprovalRule) bool {
+		return len(rule.GetApprovers()) == 0 && applies(rule, a.GetElement())
+	})
 }

@@ -43,6 +43,8 @@
 //     question.
 //   - A ceiling binds each agent on the path, not only the one that acts: what
 //     an agent does not have it cannot pass on.
+//   - An approval by a party that is revoked later stays valid, unless that party
+//     is suspected since before it gave it.
 //   - The revocation of a key ends the grants that were signed with it, as that
 //     of any other party does: they are given anew with another key.
 //   - The issuer's approval lets an action go beyond scope and limits. It does

@@ -150,7 +150,9 @@ func (s *State) Add(r *record.Record, index int64, st *entry.Stamp) {
 	switch r.Msg.GetBody().(type) {
 	case *onusv1.Record_Delegation:
 		s.addGrant(r, index, st)
+		s.holdsToken(r, index, st)
 	case *onusv1.Record_Stages:
+		s.holdsToken(r, index, st)
 		s.addProposal(r, index)
 		s.addAction(r, index)
 	case *onusv1.Record_Outcome:

@@ -40,14 +40,49 @@ func insideLimit(parent, parentUnit, child, childUnit string) bool {
 // a limit of another name than max_item and max_total, covers nothing, and one
 // that names no actions covers none.
 //
-// No elements are nothing to hold, so the answer is no.
+// A detail with a limit in total holds one element, since two of them would
+// each have the whole. No elements are nothing to hold, so the answer is no.
 func TokenCovers(details []credential.Detail, elements []*onusv1.GrantElement) bool {
-	for _, e := range elements {
-		if !heldBy(details, e) {
+	f := fitting{details: details, elements: elements, holder: map[int]int{}}
+	for n := range elements {
+		if !f.place(n, map[int]bool{}) {
 			return false
 		}
 	}
 	return len(elements) > 0
+}
+
+// fitting finds a detail for each element.
+type fitting struct {
+	details  []credential.Detail
+	elements []*onusv1.GrantElement
+	holder   map[int]int // detail with a limit in total: the element it holds
+}
+
+// place finds a detail for an element; one that has its element already takes
+// it if another can be found for that. No detail is tried twice.
+func (f *fitting) place(element int, tried map[int]bool) bool {
+	var once []int
+	for d := range f.details {
+		if !holds(&f.details[d], f.elements[element]) {
+			continue
+		}
+		if f.details[d].Limits["max_total"] == "" {
+			return true
+		}
+		once = append(once, d)
+	}
+	for _, d := range once {
+		if tried[d] {
+			continue
+		}
+		tried[d] = true
+		if held, taken := f.holder[d]; !taken || f.place(held, tried) {
+			f.holder[d] = element
+			return true
+		}
+	}
+	return false
 }
 
 // Requested turns the elements of an intent into what [TokenCovers] compares:
@@ -63,15 +98,6 @@ func Requested(elements []*onusv1.ScopeElement) []*onusv1.GrantElement {
 		all[i] = g
 	}
 	return all
-}
-
-func heldBy(details []credential.Detail, e *onusv1.GrantElement) bool {
-	for i := range details {
-		if holds(&details[i], e) {
-			return true
-		}
-	}
-	return false
 }
 
 func holds(d *credential.Detail, g *onusv1.GrantElement) bool {

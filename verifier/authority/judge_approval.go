@@ -11,6 +11,8 @@ import (
 type assent struct {
 	answerRow
 	valid bool
+	// whyNot it does not count, though it is one for this action; or "".
+	whyNot string
 }
 
 // approvals judges the approval that an action names, whether its element was
@@ -26,9 +28,12 @@ func (j *judge) approvals(a *onusv1.Action, path Path) assent {
 		if !applies(rule, a.GetElement()) || j.satisfies(rule, ap, path) {
 			continue
 		}
-		if ap.valid {
+		switch {
+		case ap.valid:
 			j.find(ApprovalMissing, nil, "%s needs the approval of %s, and was approved by %s", describe(a.GetElement()), approvers(rule), ap.by())
-		} else {
+		case ap.whyNot != "":
+			j.find(ApprovalMissing, nil, "%s needs the approval of %s, and names none that counts: %s", describe(a.GetElement()), approvers(rule), ap.whyNot)
+		default:
 			j.find(ApprovalMissing, nil, "%s needs the approval of %s, and names none that counts", describe(a.GetElement()), approvers(rule))
 		}
 		break
@@ -47,8 +52,11 @@ func (j *judge) approval(a *onusv1.Action) assent {
 		j.find(ApprovalMismatch, nil, "names %s as its approval, which is no approval in the log before it", short(mustID(a.GetApproval())))
 		return assent{}
 	}
+	if ans.why == "" {
+		ans.why = j.s.suspect(ans, j.index)
+	}
 	if ans.why != "" {
-		return assent{} // none is there
+		return assent{whyNot: ans.why} // none is there
 	}
 	p, ok := j.s.proposal(ans.proposal, ans.index)
 	if !ok {
@@ -72,7 +80,7 @@ func (j *judge) approval(a *onusv1.Action) assent {
 		j.find(ApprovalReused, nil, "names the approval of entry %d, which the action of entry %d used up", ans.index, previous)
 		return assent{}
 	}
-	return assent{ans, true}
+	return assent{answerRow: ans, valid: true}
 }
 
 // used returns the use of an approval before the action, by its stamp, or -1.
@@ -97,6 +105,11 @@ func (j *judge) denied(a *onusv1.Action, ap assent) {
 	author := j.m.GetAuthor()
 	k := thingKey(author.GetAgent(), author.GetInstance(), elementSum(a.GetElement()))
 	now := j.s.answeredAt(k, j.index)
+	if !now.denies && now.denial >= 0 {
+		// Only a suspect approval may have come after the denial.
+		over, ok := j.s.answer(now.answer, j.index)
+		now.denies = ok && j.s.suspect(over, j.index) != ""
+	}
 	if now.denies && !(ap.valid && ap.index > now.denial) {
 		j.find(DeniedButDone, nil, "%s was done, but entry %d denied it to this instance", describe(a.GetElement()), now.denial)
 	}
@@ -110,7 +123,22 @@ func (j *judge) satisfies(rule *onusv1.ApprovalRule, ap assent, path Path) bool 
 	case len(rule.GetApprovers()) > 0:
 		return ap.reviewer != "" && slices.Contains(rule.GetApprovers(), ap.reviewer)
 	}
-	return ap.user != "" && (ap.user == j.m.GetUser() || ap.user == path.User()) && int32(ap.assurance) >= max(rule.GetAssurance(), 1)
+	return ap.user != "" && ap.user == j.asked(path) && int32(ap.assurance) >= max(rule.GetAssurance(), 1)
+}
+
+// asked returns the user whom a rule means that names no approvers: who gave
+// the root of the path. On an operator's authority, or without a grant, it is
+// the user whom the work is for. That the agent says so is not enough, but who
+// asked for the work is for whoever sees the chain to say: see
+// [State.NeedsUser]. Here nobody asked if no record stands above the action.
+func (j *judge) asked(path Path) string {
+	switch {
+	case path.User() != "":
+		return path.User()
+	case j.m.GetParent() == "" && j.m.GetStages().GetIntent() == nil:
+		return ""
+	}
+	return j.m.GetUser()
 }
 
 // approvers names who may approve, for people.

@@ -44,10 +44,13 @@ func (s *State) parties(g *Grant, at int64) [2]*onusv1.Author {
 		{Agent: g.Msg.GetAgent(), Instance: g.Msg.GetInstance(), Operator: c.GetOperator()}}
 }
 
-// endedSession returns the revocation of the session that a grant ends with. A
-// session is a user's: the record's, or else the principal of the path.
+// endedSession returns the revocation of the session that a grant ends with:
+// as it says, or because it is a token of that session, written down by an
+// agent. A session is a user's: the record's, or else the principal of the
+// path.
 func (s *State) endedSession(p Path, g *Grant, at int64) (registry.Revocation, bool) {
-	if !g.Msg.GetEndsWithSession() {
+	writtenDown := g.Word.User != "" && g.Record.Msg.GetAuthor().GetAgent() != "" && g.Record.Msg.GetSession() != ""
+	if !g.Msg.GetEndsWithSession() && !writtenDown {
 		return registry.Revocation{}, false
 	}
 	user := g.Record.Msg.GetUser()
@@ -94,15 +97,23 @@ func (s *State) RevokedAt(id record.ID, at int64) (index int64, ok bool) {
 // of [State.Judge], because it is the one thing that later entries change.
 func (s *State) Suspicions(r *record.Record, index, asked int64, st *entry.Stamp) []Finding {
 	j := &judge{s: s, r: r, m: r.Msg, index: index, st: st, hit: map[record.ID]bool{}}
-	suspect := func(g *Grant, revs ...registry.Revocation) {
-		for _, rev := range revs {
-			later := rev.Index > index && rev.SuspectedSince >= 0 && st.LogTime >= rev.SuspectedSince
-			if later && j.first(rev) {
-				j.find(SuspectWindow, g, "was logged before entry %d revoked %s, but is suspected since %s", rev.Index, rev.Target(), clock(rev.SuspectedSince))
+	suspect := func(g *Grant, rev registry.Revocation) {
+		later := rev.Index > index && rev.SuspectedSince >= 0 && st.LogTime >= rev.SuspectedSince
+		if later && j.first(rev) {
+			j.find(SuspectWindow, g, "was logged before entry %d revoked %s, but is suspected since %s", rev.Index, rev.Target(), clock(rev.SuspectedSince))
+		}
+	}
+	suspectParty := func(g *Grant, a *onusv1.Author, index, logTime int64) {
+		for _, rev := range s.reg.Suspicions(a, index, logTime, asked) {
+			switch {
+			case rev.Index > j.index:
+				suspect(g, rev)
+			case j.first(rev): // of who bound the key
+				j.find(SuspectWindow, g, "rests on a key that was bound on the word of %s, which entry %d revoked: it is suspected since %s, before that", rev.Target(), rev.Index, clock(rev.SuspectedSince))
 			}
 		}
 	}
-	suspect(nil, s.reg.Suspicions(r.Msg.GetAuthor(), index, st.LogTime, asked)...)
+	suspectParty(nil, r.Msg.GetAuthor(), index, st.LogTime)
 	if r.Msg.GetGrant() == "" {
 		return j.findings
 	}
@@ -115,7 +126,7 @@ func (s *State) Suspicions(r *record.Record, index, asked int64, st *entry.Stamp
 			suspect(g, rev)
 		}
 		for _, a := range s.parties(g, index) {
-			suspect(g, s.reg.Suspicions(a, index, st.LogTime, asked)...)
+			suspectParty(g, a, index, st.LogTime)
 		}
 	}
 	return j.findings

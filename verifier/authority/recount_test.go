@@ -79,35 +79,56 @@ func (l *testLog) bruteTotal(grant record.ID, limit uint16, before int64) (previ
 }
 
 // bruteWord says whether an action counts, by all that was said of it before
-// an index.
+// an index: by its target, or else by its agent. Who said that it took place
+// cannot take that back.
 func (l *testLog) bruteWord(a logged, before int64) (counts, confirmed bool) {
 	const denied, failed = onusv1.TargetDecision_TARGET_DECISION_DENIED, onusv1.OutcomeStatus_OUTCOME_STATUS_FAILED
 	const allowed, succeeded = onusv1.TargetDecision_TARGET_DECISION_ALLOWED, onusv1.OutcomeStatus_OUTCOME_STATUS_SUCCEEDED
-	counts = a.r.Msg.GetStages().GetAction().GetTargetDecision() != denied
-	heard := false
-	for _, e := range l.entries[:before] {
-		if e.r.Msg.GetParent() != a.r.ID.String() {
+	action, author := a.r.Msg.GetStages().GetAction(), a.r.Msg.GetAuthor()
+	e := action.GetElement()
+	var agentDone, agentNot, targetDone, targetNot bool
+	agentNot = action.GetTargetDecision() == denied
+	for _, w := range l.entries[:before] {
+		if w.r.Msg.GetParent() != a.r.ID.String() {
 			continue
 		}
-		if o := e.r.Msg.GetOutcome(); o != nil && !heard && e.r.Msg.GetAuthor().GetInstance() == a.r.Msg.GetAuthor().GetInstance() && e.r.Msg.GetAuthor().GetAgent() == a.r.Msg.GetAuthor().GetAgent() {
-			if o.GetTargetDecision() == denied || o.GetStatus() == failed {
-				counts = false
-			} else if o.GetTargetDecision() == allowed || o.GetStatus() == succeeded {
-				counts = true
-			}
+		if o := w.r.Msg.GetOutcome(); o != nil && w.r.Msg.GetAuthor().GetInstance() == author.GetInstance() && w.r.Msg.GetAuthor().GetAgent() == author.GetAgent() {
+			no := o.GetTargetDecision() == denied || o.GetStatus() == failed
+			agentNot = agentNot || no
+			agentDone = agentDone || !no && (o.GetTargetDecision() == allowed || o.GetStatus() == succeeded)
 		}
 		// Which service a location is: the host's name begins with the service's.
-		location := a.r.Msg.GetStages().GetAction().GetElement().GetLocation()
-		served := location == "" || strings.HasPrefix(location, "https://"+strings.TrimPrefix(e.r.Msg.GetAuthor().GetService(), agentID(""))+".example.com")
-		if c := e.r.Msg.GetCounter(); c != nil && served {
-			if c.GetDecision() == denied || c.GetStatus() == failed {
-				heard, counts, confirmed = true, false, false
-			} else if c.GetDecision() == allowed || c.GetStatus() == succeeded {
-				heard, counts, confirmed = true, true, true
-			}
+		served := e.GetLocation() == "" || strings.HasPrefix(e.GetLocation(), "https://"+strings.TrimPrefix(w.r.Msg.GetAuthor().GetService(), agentID(""))+".example.com")
+		c := w.r.Msg.GetCounter()
+		if c == nil || !served {
+			continue
+		}
+		if c.GetCaller() != "" && c.GetCaller() != author.GetAgent() || c.GetCallerInstance() != "" && c.GetCallerInstance() != author.GetInstance() {
+			continue
+		}
+		id, seen := action.GetExternalRequestId(), c.GetElement()
+		sameID := id != "" && c.GetExternalRequestId() == id
+		otherID := id != "" && c.GetExternalRequestId() != "" && !sameID
+		same, differs := true, false
+		for _, f := range [][2]string{{e.GetType(), seen.GetType()}, {e.GetAction(), seen.GetAction()}, {e.GetLocation(), seen.GetLocation()}, {e.GetIdentifier(), seen.GetIdentifier()}} {
+			same = same && f[0] == f[1]
+			below := strings.HasPrefix(f[0], f[1]+"/") || strings.HasPrefix(f[1], f[0]+"/")
+			differs = differs || f[0] != "" && f[1] != "" && f[0] != f[1] && !below
+		}
+		switch {
+		case c.GetDecision() == denied || c.GetStatus() == failed:
+			targetNot = targetNot || c.GetCaller() != "" && (sameID || same && !otherID)
+		case c.GetDecision() == allowed || c.GetStatus() == succeeded:
+			targetDone = targetDone || sameID || !differs
 		}
 	}
-	return counts, confirmed
+	switch {
+	case targetDone || targetNot:
+		return targetDone, targetDone
+	case agentDone:
+		return true, false
+	}
+	return !agentNot, false
 }
 
 // ratText writes a sum in the one form of a stamp.

@@ -215,3 +215,36 @@ func TestSuspicions(t *testing.T) {
 	}
 	l.check()
 }
+
+// Keys that a stolen key bound since it is suspected are suspect too.
+func TestKeysOfASuspectKey(t *testing.T) {
+	l := newLog(t, nil)
+	old := signer(t, agentID("planner"))
+	next := signer(t, "thief")
+	m := &onusv1.Record{Body: &onusv1.Record_Registration{Registration: &onusv1.Registration{Subject: &onusv1.Registration_Key{Key: &onusv1.KeyBinding{
+		Agent: agentID("planner"), Operator: acme, PublicKey: next.Public().SPKI()}}}}}
+	k := m.GetRegistration().GetKey()
+	var err error
+	if k.Possession, err = next.Sign(record.BindingStatement(origin, next.Public().ID(), old.Public().ID())); err != nil {
+		t.Fatal(err)
+	}
+	l.add(agent("planner"), m)
+	l.add(admin(), revokes(&onusv1.Revocation{Target: &onusv1.Revocation_Key{Key: old.Public().ID()}, SuspectedSince: timestamppb.New(start.Add(-time.Hour))}))
+	g := l.add(operator(acme), gives(grantTo("planner", open(el("file", "read")))))
+	am := does(g, el("file", "read"))
+	am.Origin, am.Nonce, am.Author = origin, make([]byte, record.NonceSize), agent("planner")
+	am.Nonce[0] = 7
+	am.Capture, am.ClaimedTime = onusv1.Capture_CAPTURE_SELF, timestamppb.New(l.now)
+	r, err := record.Sign(am, next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.submit(r, 0); err != nil {
+		t.Fatal(err)
+	}
+	e := l.entries[len(l.entries)-1]
+	if len(e.findings)+len(l.s.Suspicions(r, e.index, e.index+1, e.st)) == 0 {
+		t.Error("a key that a stolen key bound, after it was suspected, outlives its revocation, and nothing is said")
+	}
+	l.check()
+}

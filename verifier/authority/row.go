@@ -21,6 +21,7 @@ import (
 //	d     sum of party and element  versions of: [answeredRow]
 //	a     answer id                 [answerRow]: written once
 //	u     approval id               versions of: [usedRow]
+//	t     sum of issuer and digest  [tokenRow]: written once
 //	h     any of these, index (8)   an older version
 //
 // A row that has versions begins with the index of the entry that made it and
@@ -36,6 +37,7 @@ const (
 	kindDenied   = "d"
 	kindAnswer   = "a"
 	kindUsed     = "u"
+	kindToken    = "t"
 	kindOlder    = "h"
 )
 

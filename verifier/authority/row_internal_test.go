@@ -16,11 +16,12 @@ func FuzzRows(f *testing.F) {
 		version{index: 7, prev: -1, value: []byte("v")}.marshal(),
 		limitRow{last: 7, sum: units("12.5")}.marshal(),
 		groupRow{counting: 2, confirmed: 1, before: "1.5"}.marshal(),
-		actionRow{index: 7, agent: "a", instance: "i", amount: "1.50", limits: []limit{{id, 3}}, again: []string{"12.5"}, own: noneThere}.marshal(),
+		actionRow{index: 7, agent: "a", instance: "i", target: target{"t", "a", "l", "i", "r"}, amount: "1.50", limits: []limit{{id, 3}}, again: []string{"12.5"}, own: noneThere}.marshal(),
 		proposalRow{index: 7, agent: "a", instance: "i", user: "u", grant: id, element: sumOf("x")}.marshal(),
-		answerRow{index: 7, proposal: id, expires: -1, user: "u", assurance: 1, why: "w"}.marshal(),
+		answerRow{index: 7, logTime: 8, key: "k", client: "c", proposal: id, expires: -1, user: "u", assurance: 1, why: "w"}.marshal(),
 		answeredRow{denies: true, denial: 7}.marshal(),
 		usedRow{first: 7}.marshal(),
+		tokenRow{index: 7}.marshal(),
 		grantRow{index: 7, logTime: 8, assurance: 2, why: "w", env: record.Envelope{Type: record.TypeJSON, Signature: []byte("s"), Payload: []byte("p")}}.marshal(),
 	} {
 		f.Add(b)
@@ -34,6 +35,7 @@ func FuzzRows(f *testing.F) {
 		same(t, b, parseAnswerRow)
 		same(t, b, parseAnsweredRow)
 		same(t, b, parseUsedRow)
+		same(t, b, parseTokenRow)
 		same(t, b, parseGrantRow)
 	})
 }

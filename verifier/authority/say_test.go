@@ -101,9 +101,13 @@ func deniedByTarget(m *onusv1.Record) {
 	m.GetStages().GetAction().TargetDecision = onusv1.TargetDecision_TARGET_DECISION_DENIED
 }
 
-// token is the user's, issued to an OAuth client.
+// token is the user's, issued to an OAuth client; of the session that is named,
+// or else of one that nothing else is in.
 func token(client string) func(*onusv1.Record) {
 	return func(m *onusv1.Record) {
+		if m.Session == "" {
+			m.Session = session("login")
+		}
 		m.Token = &onusv1.UserToken{Digest: "0123456789012345678901234567890123456789012", Issuer: issuer, Audience: []string{client}, Client: client,
 			Expires: timestamppb.New(start.Add(time.Hour))}
 	}
@@ -149,9 +153,11 @@ func ends(action *record.Record, s onusv1.OutcomeStatus) *onusv1.Record {
 	return &onusv1.Record{Parent: action.ID.String(), Body: &onusv1.Record_Outcome{Outcome: &onusv1.Outcome{Status: s}}}
 }
 
+// saw is what a service recorded of the action, by the agent that did it.
 func saw(action *record.Record, d onusv1.TargetDecision) *onusv1.Record {
+	a := action.Msg.GetAuthor()
 	return &onusv1.Record{Parent: action.ID.String(), Body: &onusv1.Record_Counter{Counter: &onusv1.CounterRecord{
-		Element: action.Msg.GetStages().GetAction().GetElement(), Decision: d}}}
+		Caller: a.GetAgent(), CallerInstance: a.GetInstance(), Element: action.Msg.GetStages().GetAction().GetElement(), Decision: d}}}
 }
 
 func service(name string) *onusv1.Author { return &onusv1.Author{Service: agentID(name)} }

@@ -217,3 +217,41 @@ func TestTokenCovers(t *testing.T) {
 		t.Error("a request without a limit of one item counts as held where the token has one")
 	}
 }
+
+// A detail's total is not given out once for each element of one grant; each
+// element needs a detail of its own, whichever order they come in.
+func TestDetailTotalTwiceInOneGrant(t *testing.T) {
+	total := func(location, most string) credential.Detail {
+		d := credential.Detail{Type: "order", Actions: []string{"create"}, Unit: "EUR", Limits: map[string]string{"max_total": most}}
+		if location != "" {
+			d.Locations = []string{location}
+		}
+		return d
+	}
+	claim := func(location, most string) *onusv1.GrantElement {
+		return &onusv1.GrantElement{Element: &onusv1.ScopeElement{Type: "order", Action: "create", Location: location}, MaxTotal: most, Unit: "EUR"}
+	}
+	a, b := claim("https://a.example.com", "100"), claim("https://b.example.com", "100")
+	anywhere, atA := total("", "100"), total("https://a.example.com", "100")
+	unlimited := credential.Detail{Type: "order", Actions: []string{"create"}}
+	for _, c := range []struct {
+		name     string
+		details  []credential.Detail
+		elements []*onusv1.GrantElement
+		want     bool
+	}{
+		{"one of it", []credential.Detail{anywhere}, []*onusv1.GrantElement{a}, true},
+		{"both of the whole", []credential.Detail{anywhere}, []*onusv1.GrantElement{a, b}, false},
+		{"both of a half: nobody adds them up", []credential.Detail{anywhere}, []*onusv1.GrantElement{claim("https://a.example.com", "50"), claim("https://b.example.com", "50")}, false},
+		{"each has one", []credential.Detail{anywhere, anywhere}, []*onusv1.GrantElement{a, b}, true},
+		{"the first makes room", []credential.Detail{anywhere, atA}, []*onusv1.GrantElement{a, b}, true},
+		{"the other order", []credential.Detail{atA, anywhere}, []*onusv1.GrantElement{b, a}, true},
+		{"no room to make", []credential.Detail{anywhere, atA}, []*onusv1.GrantElement{b, b}, false},
+		{"three for two", []credential.Detail{anywhere, atA}, []*onusv1.GrantElement{a, b, a}, false},
+		{"without a total", []credential.Detail{unlimited}, []*onusv1.GrantElement{a, b}, true},
+	} {
+		if got := TokenCovers(c.details, c.elements); got != c.want {
+			t.Errorf("%s: %t, want %t", c.name, got, c.want)
+		}
+	}
+}

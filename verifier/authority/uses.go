@@ -44,7 +44,7 @@ const (
 type actionRow struct {
 	index           int64
 	agent, instance string
-	location        string
+	target          target
 	amount          string
 	// effect joins it with other actions that tell the same effect; zero if
 	// nothing shows that any do.
@@ -60,7 +60,7 @@ type actionRow struct {
 
 func (w actionRow) marshal() []byte {
 	b := appendIndex(nil, w.index)
-	for _, s := range []string{w.agent, w.instance, w.location, w.amount} {
+	for _, s := range []string{w.agent, w.instance, w.target.kind, w.target.action, w.target.location, w.target.identifier, w.target.request, w.amount} {
 		b = appendText(b, s)
 	}
 	b = append(b, w.effect[:]...)
@@ -75,7 +75,8 @@ func (w actionRow) marshal() []byte {
 
 func parseActionRow(b []byte) (w actionRow, ok bool) {
 	r := reader{b: b}
-	w = actionRow{index: r.index(), agent: r.text(), instance: r.text(), location: r.text(), amount: r.text()}
+	w = actionRow{index: r.index(), agent: r.text(), instance: r.text(),
+		target: target{r.text(), r.text(), r.text(), r.text(), r.text()}, amount: r.text()}
 	copy(w.effect[:], r.take(len(w.effect)))
 	w.own, w.service = r.u8(), r.u8()
 	for len(r.b) > 0 {
@@ -115,7 +116,7 @@ func (s *State) addAction(r *record.Record, index int64) {
 	}
 	author := r.Msg.GetAuthor()
 	w := actionRow{index: index, agent: author.GetAgent(), instance: author.GetInstance(),
-		location: a.GetElement().GetLocation(), amount: a.GetElement().GetAmount(), limits: ls, again: make([]string, len(ls))}
+		target: targetOf(a.GetElement(), a.GetExternalRequestId()), amount: a.GetElement().GetAmount(), limits: ls, again: make([]string, len(ls))}
 	w.effect, _ = effectSum(a)
 	if a.GetTargetDecision() == onusv1.TargetDecision_TARGET_DECISION_DENIED {
 		w.own = noneThere
@@ -174,28 +175,81 @@ func (s *State) addOutcome(m *onusv1.Record, index int64) {
 }
 
 // addCounter takes a target service's word, which goes before the agent's. A
-// service that does not serve the action's location has none.
+// service that does not serve the action's location has none, and what it says
+// of another request is nothing about this one: anybody who knows the action's
+// id can name it in a call.
 func (s *State) addCounter(m *onusv1.Record, index int64) {
 	c := m.GetCounter()
 	s.hear(m, index, func(w *actionRow) {
-		if s.serves(m.GetAuthor().GetService(), w.location, index) {
-			w.service = wordOf(w.service, c.GetDecision(), c.GetStatus())
+		if !s.serves(m.GetAuthor().GetService(), w.target.location, index) {
+			return
+		}
+		may, is := w.isRequest(c)
+		// To count what was done, it is enough that it may have been this
+		// request: an agent would only have to leave out what shows it. To free
+		// the budget it must be shown.
+		if word := wordOf(w.service, c.GetDecision(), c.GetStatus()); word == tookPlace && may || is {
+			w.service = word
 		}
 	})
 }
 
-// serves reports whether a service is the target of actions at a location, as
-// far as both are stated.
+// target is what an action was to do, where, and by which request; its amounts
+// apart.
+type target struct{ kind, action, location, identifier, request string }
+
+func targetOf(e *onusv1.ScopeElement, request string) target {
+	return target{e.GetType(), e.GetAction(), e.GetLocation(), e.GetIdentifier(), request}
+}
+
+// isRequest reports whether a counter-record may be about the request of the
+// action: nobody else is shown to have called, and it has the same request id
+// or nothing in it says something else; and whether it is: who called is stated,
+// and it has the same request id, or no other and the same target.
+func (w actionRow) isRequest(c *onusv1.CounterRecord) (may, is bool) {
+	if !CalledBy(c, &onusv1.Author{Agent: w.agent, Instance: w.instance}) {
+		return false, false
+	}
+	mine, theirs := w.target, targetOf(c.GetElement(), c.GetExternalRequestId())
+	if mine.request != "" && mine.request == theirs.request {
+		return true, c.GetCaller() != ""
+	}
+	other := mine.request != "" && theirs.request != ""
+	mine.request, theirs.request = "", ""
+	return mine.agrees(theirs), c.GetCaller() != "" && !other && mine == theirs
+}
+
+// agrees reports whether two targets do not contradict each other: what one of
+// them leaves out says nothing, and one place may lie below the other.
+func (t target) agrees(u target) bool {
+	same := func(a, b string) bool { return a == "" || b == "" || a == b }
+	return same(t.kind, u.kind) && same(t.action, u.action) && same(t.identifier, u.identifier) &&
+		(same(t.location, u.location) || within(t.location, u.location) || within(u.location, t.location))
+}
+
+// CalledBy reports whether an agent made the request that a service recorded, as
+// far as was shown: nobody else is named.
+func CalledBy(c *onusv1.CounterRecord, agent *onusv1.Author) bool {
+	return (c.GetCaller() == "" || c.GetCaller() == agent.GetAgent()) &&
+		(c.GetCallerInstance() == "" || c.GetCallerInstance() == agent.GetInstance())
+}
+
+// serves reports whether a service is the target of actions at a location. One
+// that is registered without locations serves none.
 func (s *State) serves(service, location string, at int64) bool {
 	svc, _ := s.reg.Service(service, at)
 	if svc == nil {
 		return false
 	}
-	return location == "" || len(svc.GetLocations()) == 0 || belowOne(svc.GetLocations(), location)
+	return location == "" || belowOne(svc.GetLocations(), location)
 }
 
+// wordOf is what somebody says of an action, after what they said before. Once
+// they said that it took place, no later word undoes that.
 func wordOf(before uint8, d onusv1.TargetDecision, o onusv1.OutcomeStatus) uint8 {
 	switch {
+	case before == tookPlace:
+		return tookPlace
 	case d == onusv1.TargetDecision_TARGET_DECISION_DENIED, o == onusv1.OutcomeStatus_OUTCOME_STATUS_FAILED:
 		return noneThere
 	case d == onusv1.TargetDecision_TARGET_DECISION_ALLOWED, o == onusv1.OutcomeStatus_OUTCOME_STATUS_SUCCEEDED:

@@ -1,6 +1,8 @@
 package authority
 
 import (
+	"fmt"
+
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier/entry"
 	"github.com/onus-ledger/onus/verifier/record"
@@ -25,6 +27,10 @@ type Word struct {
 // signed; or signed with the user's key; or signed by a registered user client
 // with a token that was issued to it. An OAuth client is registered for one
 // party, so such a client is never an agent.
+//
+// What rests on a token ends with the token's session. What rests on nothing
+// but the authority inside a token is no more than the token says: for the
+// agent that wrote it down, and its limit in total once ([State.holdsToken]).
 func (s *State) Word(r *record.Record, index int64, st *entry.Stamp) Word {
 	m := r.Msg
 	w := Word{User: m.GetUser()}
@@ -35,9 +41,16 @@ func (s *State) Word(r *record.Record, index int64, st *entry.Stamp) Word {
 	if st.User == m.GetUser() {
 		w.Assurance = int(st.Assurance)
 	}
+	if rev, ok := s.reg.RevokedSession(m.GetSession(), m.GetUser(), index); ok && w.Assurance > 0 {
+		w.Why = fmt.Sprintf("entry %d had revoked the session of the user's token", rev.Index)
+		return w
+	}
 	switch {
+	case w.Assurance == 2 && m.GetAuthor().GetClient() != "" && s.notTheClients(m, index) == "":
+		w.Counts = true // as at assurance 1, and the token holds it besides
 	case w.Assurance == 2:
-		w.Counts = true
+		w.Why = s.notTheTokens(m, index)
+		w.Counts = w.Why == ""
 	case m.GetAuthor().GetClient() == "":
 		w.Why = "an agent says so, and no token that was checked holds it"
 	case w.Assurance == 0:

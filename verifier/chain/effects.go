@@ -24,13 +24,10 @@ func (j *judge) services() {
 	slices.Sort(j.recording)
 }
 
-// serves reports whether a service is a target of actions at a location, as far
-// as both are stated.
+// serves reports whether a service is a target of actions at a location. One
+// that is registered without locations serves none.
 func (j *judge) serves(service *onusv1.Service, location string) bool {
-	if location == "" || len(service.GetLocations()) == 0 {
-		return true
-	}
-	return below(service.GetLocations(), location)
+	return location == "" || below(service.GetLocations(), location)
 }
 
 // below reports whether a location lies below one of the prefixes.
@@ -41,7 +38,8 @@ func below(prefixes []string, location string) bool {
 	})
 }
 
-// counters returns what target services recorded of an action, in log order.
+// counters returns what target services recorded of an action, in log order. A
+// request of somebody else that names the action is none of it.
 func (j *judge) counters(n *Node) []*Node {
 	var all []*Node
 	location := n.Record.Msg.GetStages().GetAction().GetElement().GetLocation()
@@ -50,7 +48,7 @@ func (j *judge) counters(n *Node) []*Node {
 			continue
 		}
 		s, _ := j.Registry.Service(c.Record.Msg.GetAuthor().GetService(), c.Index)
-		if s != nil && j.serves(s, location) {
+		if s != nil && j.serves(s, location) && authority.CalledBy(c.Record.Msg.GetCounter(), n.Record.Msg.GetAuthor()) {
 			all = append(all, c)
 		}
 	}
@@ -213,19 +211,16 @@ func (j *judge) duplicates() {
 	}
 }
 
-// tookPlace: a target's newest word on an action is that it was done.
+// tookPlace: a target said that an action was done. A refusal is no word against
+// that: it is of another request.
 func (j *judge) tookPlace(n *Node) bool {
-	done := false
-	for _, c := range j.counters(n) {
+	return slices.ContainsFunc(j.counters(n), func(c *Node) bool {
 		r := c.Record.Msg.GetCounter()
-		switch {
-		case r.GetDecision() == onusv1.TargetDecision_TARGET_DECISION_DENIED, r.GetStatus() == onusv1.OutcomeStatus_OUTCOME_STATUS_FAILED:
-			done = false
-		case r.GetDecision() == onusv1.TargetDecision_TARGET_DECISION_ALLOWED, r.GetStatus() == onusv1.OutcomeStatus_OUTCOME_STATUS_SUCCEEDED:
-			done = true
+		if r.GetDecision() == onusv1.TargetDecision_TARGET_DECISION_DENIED || r.GetStatus() == onusv1.OutcomeStatus_OUTCOME_STATUS_FAILED {
+			return false
 		}
-	}
-	return done
+		return r.GetDecision() == onusv1.TargetDecision_TARGET_DECISION_ALLOWED || r.GetStatus() == onusv1.OutcomeStatus_OUTCOME_STATUS_SUCCEEDED
+	})
 }
 
 // target is who receives a request: the scheme and host of its location, or

@@ -43,6 +43,9 @@ func TestEffectDisagrees(t *testing.T) {
 		{"it failed", "billing", el("order", "create"), func(c *onusv1.CounterRecord) { c.Status = onusv1.OutcomeStatus_OUTCOME_STATUS_FAILED }, "the agent says outcome succeeded, the target failed"},
 		{"it was denied", "billing", el("order", "create"), func(c *onusv1.CounterRecord) { c.Decision = onusv1.TargetDecision_TARGET_DECISION_DENIED }, "the agent says decision allowed, the target denied"},
 		{"a service that does not serve the place", "erp", el("order", "create", quantity("400")), nil, ""},
+		{"a request of another agent", "billing", el("order", "create", quantity("400")), func(c *onusv1.CounterRecord) { c.Caller = agentID("vendor-manager") }, ""},
+		{"a request of another instance", "billing", el("order", "create", quantity("400")), func(c *onusv1.CounterRecord) { c.CallerInstance = "pod-9" }, ""},
+		{"a request of nobody who is shown", "billing", el("order", "create", quantity("400")), func(c *onusv1.CounterRecord) { c.Caller, c.CallerInstance = "", "" }, "the agent says quantity 5, the target 400"},
 	} {
 		w := newWorld(t)
 		planned(w)

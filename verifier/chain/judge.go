@@ -149,6 +149,8 @@ type judge struct {
 	elsewhere map[record.ID]bool
 	// stray are findings about entries that are not nodes of the chain.
 	stray []Finding
+	// hidden are the records here that cannot be read; nil until it is asked.
+	hidden map[record.ID]bool
 	// recording are the registered services.
 	recording []string
 	// reads are what was read on own authority, up to the node in hand, and
@@ -243,6 +245,7 @@ func (j *judge) action(n *Node, p *place) {
 	j.disclosed(n, p)
 	j.effect(n, p)
 	j.restsOnBroken(n, p)
+	j.unreadable(n, p)
 }
 
 // settle gives the findings of a record their parties, in their order. They

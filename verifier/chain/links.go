@@ -2,6 +2,7 @@ package chain
 
 import (
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
+	"github.com/onus-ledger/onus/verifier/authority"
 	"github.com/onus-ledger/onus/verifier/record"
 )
 
@@ -41,6 +42,33 @@ type path struct {
 	intents *intents
 	// trigger that the path leads to.
 	trigger *Node
+	// callers are the agents that called one on the path, and gave it no grant
+	// there: links of kind (iv).
+	callers *callers
+}
+
+// callers is a list of agents that paths share: each instance once, and no more
+// than a grant path could hold issuers.
+type callers struct {
+	node *Node
+	rest *callers
+	n    int
+}
+
+// with adds who signed a record.
+func (c *callers) with(n *Node) *callers {
+	for d := c; d != nil; d = d.rest {
+		if sameInstance(d.node.Record.Msg.GetAuthor(), n.Record.Msg.GetAuthor()) {
+			return c
+		}
+	}
+	switch {
+	case c == nil:
+		return &callers{node: n, n: 1}
+	case c.n > authority.MaxPath:
+		return c // no grant path holds as many
+	}
+	return &callers{n, c, c.n + 1}
 }
 
 // intents is a list of intents that paths share.
@@ -150,7 +178,11 @@ func (j *judge) above(n *Node) path {
 	case j.mismatch(n, up) != "":
 		return path{end: atMismatch}
 	}
-	return j.places[up].path
+	p := j.places[up].path
+	if j.kindOf(n, up) == linkAsks {
+		p.callers = p.callers.with(up)
+	}
+	return p
 }
 
 // worksFor reports whether a record's parent is who asked for its work: that of
@@ -170,21 +202,64 @@ func worksFor(n *Node) bool {
 
 // mismatch says why a parent link does not count, or "".
 func (j *judge) mismatch(n, up *Node) string {
-	m, above := n.Record.Msg, up.Record.Msg
-	a, b := m.GetAuthor(), above.GetAuthor()
+	m, b := n.Record.Msg, up.Record.Msg.GetAuthor()
 	if named := m.GetParentAgent(); named != "" && named != b.GetAgent() {
 		return "names " + named + " as the agent that asked, but " + j.signer(up) + " signed that record"
 	}
-	switch {
-	case sameInstance(a, b): // (i)
-	case j.issuedTo(n, b): // (ii)
-	case above.GetStages().GetIntent() != nil && m.GetUser() != "" && above.GetUser() == m.GetUser(): // (iii)
-	case b.GetAgent() != "" && above.GetAsks() == a.GetAgent(): // (iv)
-	case above.GetTrigger() != nil && mayTrigger(b, a): // (v)
-	default:
+	kind := j.kindOf(n, up)
+	if kind == noLink {
 		return "names a record of " + j.signer(up) + ", who neither gave it a permission nor asked it"
 	}
+	if !j.onUsersGrant(n) {
+		return ""
+	}
+	if kind == linkAsks {
+		return "names a record of " + j.signer(up) + ", who asked it, but gave none of the permissions of a user on which it acts"
+	}
+	for c := j.places[up].callers; c != nil; c = c.rest {
+		if !j.issuedTo(n, c.node.Record.Msg.GetAuthor()) {
+			return "acts on a permission of a user for what " + j.signer(c.node) + " asked in entry " + number(c.node.Index) + ", who gave it none of that"
+		}
+	}
 	return ""
+}
+
+// linkKind says by which rule a parent link counts.
+type linkKind int
+
+const (
+	noLink linkKind = iota
+	linkOwn
+	linkGrant
+	linkIntent
+	linkAsks
+	linkTrigger
+)
+
+func (j *judge) kindOf(n, up *Node) linkKind {
+	m, above := n.Record.Msg, up.Record.Msg
+	a, b := m.GetAuthor(), above.GetAuthor()
+	switch {
+	case sameInstance(a, b):
+		return linkOwn
+	case j.issuedTo(n, b):
+		return linkGrant
+	case above.GetStages().GetIntent() != nil && m.GetUser() != "" && above.GetUser() == m.GetUser():
+		return linkIntent
+	case b.GetAgent() != "" && above.GetAsks() == a.GetAgent():
+		return linkAsks
+	case above.GetTrigger() != nil && mayTrigger(b, a):
+		return linkTrigger
+	}
+	return noLink
+}
+
+// onUsersGrant reports whether a record names a grant, and its path does not
+// lead to an operator. An agent may call another that acts on its own
+// operator's authority; what a user gave to one agent is not for all those who
+// know how to call it.
+func (j *judge) onUsersGrant(n *Node) bool {
+	return n.Record.Msg.GetGrant() != "" && j.grantsOf(n).Basis() != onusv1.Basis_BASIS_OWN
 }
 
 func sameInstance(a, b *onusv1.Author) bool {

@@ -66,6 +66,32 @@ func TestParentLinks(t *testing.T) {
 			w.log("D", agent("planner"), parent("P1"), decides("mail it"), asks("mail-courier"), forUser("strategist"))
 			send(w, parent("D"))
 		}},
+		{"(iv) and an own record below it, under a user's grant", false, func(w *world) {
+			planned(w)
+			w.log("U", device("strategist"), gives("mail-courier", open(el("mail", "send"))))
+			w.log("D", agent("vendor-manager"), parent("I1"), decides("mail it"), asks("mail-courier"), forUser("strategist"))
+			w.log("E", agent("mail-courier"), parent("D"), decides("send"), forUser("strategist"))
+			w.log("A1", agent("mail-courier"), parent("E"), grant("U"), forUser("strategist"), does(el("mail", "send")))
+		}},
+		{"(iv) under a user's grant", false, func(w *world) {
+			planned(w)
+			w.log("U", device("strategist"), gives("mail-courier", open(el("mail", "send"))))
+			w.log("D", agent("vendor-manager"), parent("I1"), decides("mail it"), asks("mail-courier"), forUser("strategist"))
+			w.log("A1", agent("mail-courier"), parent("D"), grant("U"), forUser("strategist"), does(el("mail", "send")))
+		}},
+		{"(iv) under a grant of the user's that is not its word", false, func(w *world) {
+			planned(w)
+			w.log("U", chat(), gives("mail-courier", open(el("mail", "send"))), forUser("strategist"))
+			w.log("D", agent("vendor-manager"), parent("I1"), decides("mail it"), asks("mail-courier"), forUser("strategist"))
+			w.log("A1", agent("mail-courier"), parent("D"), grant("U"), forUser("strategist"), does(el("mail", "send")))
+		}},
+		{"(iv) of who also issued a grant on the path, of a record that does not name it", true, func(w *world) {
+			planned(w)
+			passed(w, gives("market-analyst", open(el("prices", "read"))))
+			w.log("D", agent("planner"), parent("P1"), decides("compare"), asks("market-analyst"), forUser("strategist"))
+			w.log("E", agent("market-analyst"), parent("D"), decides("read"), forUser("strategist"))
+			analyst(w, parent("E"))
+		}},
 		{"of an agent that asks another", false, func(w *world) {
 			planned(w)
 			w.log("D", agent("planner"), parent("P1"), decides("mail it"), asks("vendor-manager"), forUser("strategist"))

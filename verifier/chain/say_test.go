@@ -186,7 +186,8 @@ func ends(action string, s onusv1.OutcomeStatus) func(*draft) {
 }
 func saw(action string, e *onusv1.ScopeElement, edit ...func(*onusv1.CounterRecord)) func(*draft) {
 	return func(d *draft) {
-		c := &onusv1.CounterRecord{Element: e, Decision: onusv1.TargetDecision_TARGET_DECISION_ALLOWED}
+		a := d.w.named(action).Msg.GetAuthor()
+		c := &onusv1.CounterRecord{Caller: a.GetAgent(), CallerInstance: a.GetInstance(), Element: e, Decision: onusv1.TargetDecision_TARGET_DECISION_ALLOWED}
 		for _, f := range edit {
 			f(c)
 		}

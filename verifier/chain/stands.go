@@ -77,6 +77,7 @@ func (j *judge) footing(n *Node, p *place) {
 	f.path, f.whole = j.grantPath(n)
 	if ap, ok := j.Authority.Approved(n.Record, n.Index, stampOf(n)); ok {
 		f.approval = &ap
+		j.approvedByAsker(n, p)
 	}
 	if m.GetGrant() == "" {
 		j.grantless(n, p)
@@ -84,6 +85,32 @@ func (j *judge) footing(n *Node, p *place) {
 		j.alsoAsked(n, p)
 	}
 	f.observed = slices.ContainsFunc(p.findings, func(f Finding) bool { return f.Code == "GRANT_MISSING" && f.Kind == Coverage })
+}
+
+// approvedByAsker: where "the user" must approve and no grant shows who that is,
+// it is a user who is shown to have asked for the work. An agent that names a
+// user of its choice, who then approves, has nobody's approval.
+func (j *judge) approvedByAsker(n *Node, p *place) {
+	ap := p.stands.approval
+	if ap.User == "" || p.has("APPROVAL_MISSING") || !j.Authority.NeedsUser(n.Record, n.Index) {
+		return
+	}
+	in := p.intents
+	for range maxIntents {
+		if in == nil {
+			break
+		}
+		if in.node.Record.Msg.GetUser() == ap.User && in.node.Index < ap.Index && (j.wordOf(in.node).Counts || len(j.intentsOf(in.node)) > 0) {
+			return
+		}
+		in = in.rest
+	}
+	p.stands.approval = nil
+	if p.end == atHidden {
+		p.stands.hidden = true // it may stand there
+		return
+	}
+	p.find("APPROVAL_MISSING", "needs the approval of the user, and was approved by %s in entry %s, whom nothing but the agent's word shows to have asked for it", j.user(ap.User), number(ap.Index))
 }
 
 // alsoAsked notes that what an action does under a grant is what its user asked

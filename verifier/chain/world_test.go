@@ -225,6 +225,10 @@ func (w *world) sign(name string, by *onusv1.Author, edit ...func(*draft)) (r *r
 	for _, f := range edit {
 		f(d)
 	}
+	// Whoever works for a user does so in the session that the user signed in to.
+	if d.User != "" && d.Session == "" {
+		d.Session = session("login")
+	}
 	d.ClaimedTime = timestamppb.New(d.claimed)
 	r, err := record.Sign(d.Record, signer(w.t, d.key))
 	if err != nil {

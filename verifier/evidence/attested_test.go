@@ -41,7 +41,7 @@ func TestAttested(t *testing.T) {
 		Issuer: login, Jwks: jwks, Fetched: timestamppb.New(time.UnixMilli(start))}}})
 	// One that the ledger checked, and one that it says so of without keys.
 	for _, keySet := range []int64{set, 3} {
-		m := &onusv1.Record{Author: agent(), User: alice, Token: &onusv1.UserToken{
+		m := &onusv1.Record{Author: agent(), User: alice, Session: session, Token: &onusv1.UserToken{
 			Digest: strings.Repeat("A", 43), Issuer: login, Audience: []string{"planner"},
 			Expires: timestamppb.New(time.UnixMilli(start + 1_000_000))},
 			Body: &onusv1.Record_Stages{Stages: &onusv1.DecisionRecord{Intent: &onusv1.Intent{Text: l.text("go on")}}}}

@@ -26,6 +26,7 @@ const (
 	platform = "it/platform"
 	planner  = "spiffe://example.com/planner"
 	alice    = "u-aaaaaaaaaaaaaaaaaaaaaaaaaa"
+	session  = "x-aaaaaaaaaaaaaaaaaaaaaaaaaa"
 	start    = int64(1_800_000_000_000)
 )
 
@@ -183,7 +184,7 @@ const userToken = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl"
 func (l *testLog) intent() int64 {
 	l.t.Helper()
 	digest := sha256.Sum256([]byte(userToken))
-	return l.add("agent", &onusv1.Record{Author: agent(), User: alice, Token: &onusv1.UserToken{
+	return l.add("agent", &onusv1.Record{Author: agent(), User: alice, Session: session, Token: &onusv1.UserToken{
 		Digest: base64.RawURLEncoding.EncodeToString(digest[:]), Issuer: "https://login.example.com",
 		Audience: []string{"planner"}, Expires: timestamppb.New(time.UnixMilli(start + 1_000_000))},
 		Body: &onusv1.Record_Stages{Stages: &onusv1.DecisionRecord{Intent: &onusv1.Intent{Text: l.text("why is my pod failing?")}}}})

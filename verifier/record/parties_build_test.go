@@ -19,7 +19,10 @@ const (
 	login = "https://login.example.com"
 )
 
-var alice = pseudonym("u-", 'a')
+var (
+	alice  = pseudonym("u-", 'a')
+	office = pseudonym("x-", 'b') // a session
+)
 
 // by is who says a record, one of each kind of party.
 var by = map[string]*onusv1.Author{
@@ -38,7 +41,7 @@ func saidBy(party string) *onusv1.Record {
 	m.Author = proto.CloneOf(by[party])
 	if party == "client" || party == "user" {
 		m.User = alice
-		m.Session = pseudonym("x-", 'b')
+		m.Session = office
 	}
 	return m
 }

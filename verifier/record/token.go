@@ -23,6 +23,8 @@ func (c *checker) userToken(m *onusv1.Record) {
 		return
 	}
 	c.want(m.GetUser() != "", "token", "is set without user", "name the token's user, by pseudonym")
+	// Without it, the end of the session would not end what the token gives.
+	c.want(m.GetSession() != "", "token", "is set without session", "name the token's session, by pseudonym: of issuer and sid, or of issuer and digest")
 	c.want(isKeyID(t.GetDigest()), "token.digest", "is not base64url of SHA-256", "hash the compact token; 43 characters")
 	c.claim("token.issuer", t.GetIssuer(), maxClaim, false)
 	if n := len(t.GetAudience()); n < 1 || n > maxAudience {

@@ -55,10 +55,11 @@ func TestUserToken(t *testing.T) {
 		{"actor's client too long", "token.actors[0].client", inToken(func(t *T) { t.Actors[0].Client = long(1025) })},
 	})
 	testRefusals(t, proposal, []refusal{
-		{"without user", "token", func(m *onusv1.Record) { m.Token = userToken() }},
+		{"without user", "token", func(m *onusv1.Record) { m.Session, m.Token = office, userToken() }},
+		{"without session", "token", func(m *onusv1.Record) { m.User, m.Token = alice, userToken() }},
 	})
 	testAccepted(t, proposal, []acceptance{
-		{"with user", func(m *onusv1.Record) { m.User, m.Token = alice, userToken() }},
+		{"with user and session", func(m *onusv1.Record) { m.User, m.Session, m.Token = alice, office, userToken() }},
 	})
 	testAccepted(t, intent, []acceptance{
 		{"only what every token has", func(m *onusv1.Record) {

@@ -33,6 +33,7 @@ var refused = map[string]struct {
 }{
 	"author-two-parties":           {"a service that is a client too", "counter", func(m *onusv1.Record) { m.Author.Client = "acme/chat" }},
 	"token-without-user":           {"a user's token, and no user", "proposal", func(m *onusv1.Record) { m.Token = userToken() }},
+	"token-without-session":        {"a user's token, and no session", "intent", func(m *onusv1.Record) { m.Session = "" }},
 	"token-digest":                 {"a digest that is none", "intent", inToken(func(t *onusv1.UserToken) { t.Digest = "digest" })},
 	"client-decides":               {"a decision by a user client", "intent", func(m *onusv1.Record) { m.Body = proposal().Body }},
 	"client-for-nobody":            {"a client's intent without a user", "intent", func(m *onusv1.Record) { m.User, m.Token = "", nil }},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
+	"github.com/onus-ledger/onus/verifier/credential"
 	"github.com/onus-ledger/onus/verifier/record"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -22,7 +23,7 @@ func (g *Registry) planKey(c *candidate, k *onusv1.KeyBinding) (func(), error) {
 		return nil, conflict("registration.key.public_key", "is already "+b.holder(), "use a new key")
 	}
 	b := bindingOf(holder)
-	b.Index, b.Key, b.NotAfter, b.SignedBy = c.index, key, millis(k.GetNotAfter()), c.author.GetKeyId()
+	b.Index, b.LogTime, b.Key, b.NotAfter, b.SignedBy = c.index, c.stamp.LogTime, key, millis(k.GetNotAfter()), c.author.GetKeyId()
 	if b.NotAfter >= 0 && b.NotAfter <= c.stamp.LogTime {
 		return nil, &record.Error{Reason: ReasonTime, Field: "registration.key.not_after",
 			Detail: fmt.Sprintf("is %s, and it is %s: the key could never sign", clock(b.NotAfter), clock(c.stamp.LogTime)),
@@ -111,19 +112,66 @@ func (g *Registry) checkEnrolment(c *candidate, k *onusv1.KeyBinding, b *Binding
 }
 
 // checkUserKey: the ledger checked the user's token, which the record says is
-// bound to the key. That of a session which was revoked may be in other hands.
+// bound to the key. The token must be of a login through a user client: an
+// agent that runs an OAuth client of its own chooses what the token is bound
+// to, and so could make its own key the user's. For the same reason nobody may
+// act for the user in it.
 func (g *Registry) checkUserKey(c *candidate, b *Binding) error {
+	t := c.Msg.GetToken()
 	if c.stamp.Assurance == 0 {
 		return &record.Error{Reason: ReasonNoCredential, Field: "token",
 			Detail: "was not checked, and nothing else shows whose the key is",
 			Next:   "send the user's token beside the record, of an issuer that is registered for users"}
 	}
-	if r, ok := g.revokedSession(c.Msg.GetSession(), b.User, end); ok {
-		return &record.Error{Reason: ReasonRevoked, Field: "session",
-			Detail: fmt.Sprintf("was revoked by entry %d", r.Index), Next: "log in again, and enrol the key with the new token"}
+	if err := g.checkAssurance(c); err != nil {
+		return err
 	}
-	b.Level, b.CheckedWith = K1, Party{KindIssuer, c.Msg.GetToken().GetIssuer()}.String()
-	return g.checkAssurance(c)
+	if len(t.GetActors()) > 0 {
+		return &record.Error{Reason: ReasonOtherActor, Field: "token.actors",
+			Detail: fmt.Sprintf("says that %q acts for the user: it may not make a key the user's", t.GetActors()[0].GetSubject()),
+			Next:   "enrol the key with a token that the user got, without act"}
+	}
+	if p := g.partyOfToken(t, end); p.Kind != KindClient {
+		return &record.Error{Reason: credential.ReasonOtherClient, Field: "token.client",
+			Detail: "is " + whoseClient(t, p) + ": a user's key is bound by a login through a registered user client",
+			Next:   "log in through a user client, with the key's thumbprint as nonce; an administrator registers one: onus apply, clients"}
+	}
+	b.Level, b.CheckedWith = K1, Party{KindIssuer, t.GetIssuer()}.String()
+	return nil
+}
+
+// partyOfToken returns whose OAuth client a token was issued to.
+func (g *Registry) partyOfToken(t *onusv1.UserToken, at int64) Party {
+	id := ClientOfToken(t)
+	if id == "" {
+		return Party{}
+	}
+	p, _ := latest(g.clients[oauthClient{t.GetIssuer(), id}], at)
+	return p
+}
+
+// ClientOfToken returns the OAuth client that a token was issued to: the one
+// that it names (azp), or else its sole audience; empty if it says neither.
+// OpenID Connect Core, section 2.
+func ClientOfToken(t *onusv1.UserToken) string {
+	switch {
+	case t.GetClient() != "":
+		return t.GetClient()
+	case len(t.GetAudience()) == 1:
+		return t.GetAudience()[0]
+	}
+	return ""
+}
+
+func whoseClient(t *onusv1.UserToken, p Party) string {
+	switch id := ClientOfToken(t); {
+	case id == "":
+		return "missing, among several audiences"
+	case p == (Party{}):
+		return fmt.Sprintf("%.200q, which is registered for nobody", id)
+	default:
+		return fmt.Sprintf("%.200q, of %s", id, p)
+	}
 }
 
 // millis returns a time in milliseconds since 1970, or -1 if it is not set.

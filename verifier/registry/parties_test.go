@@ -19,6 +19,7 @@ const (
 	alice  = "u-aaaaaaaaaaaaaaaaaaaaaaaaaa"
 	bob    = "u-bbbbbbbbbbbbbbbbbbbbbbbbbb"
 	office = "x-aaaaaaaaaaaaaaaaaaaaaaaaaa" // a session
+	home   = "x-hhhhhhhhhhhhhhhhhhhhhhhhhh" // another one
 )
 
 func newService(t testing.TB, id, operator string, ws ...*onusv1.Workload) *record.Record {

@@ -102,7 +102,10 @@ type Binding struct {
 	// Index is that of the entry that binds the key: it counts for entries
 	// after it, and for that entry itself if the key signs it.
 	Index int64
-	Key   *record.PublicKey
+	// LogTime is that of the same entry, in milliseconds since 1970. Of the
+	// keys that the genesis binds it is not kept.
+	LogTime int64
+	Key     *record.PublicKey
 	// Administrator is set for an administrator's key, Agent (and maybe
 	// Instance) for an agent's, with the Operator who answers for it; Operator
 	// alone for an operator's.

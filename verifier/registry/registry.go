@@ -71,6 +71,11 @@ const (
 	// ReasonUnfounded: the ledger's claim that it checked a user's token is
 	// not borne out by the log.
 	ReasonUnfounded = "ASSURANCE_UNFOUNDED"
+	// ReasonSessionRevoked: a user's token of a session that was ended.
+	ReasonSessionRevoked = "SESSION_REVOKED"
+	// ReasonOtherActor: a user's token with which somebody else acts for the
+	// user.
+	ReasonOtherActor = "TOKEN_OF_ANOTHER_ACTOR"
 	// ReasonOlder: a trust bundle that is older than the one in force.
 	ReasonOlder = "OLDER_THAN_IN_FORCE"
 	// ReasonTime: a time that does not fit the log time.

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"fmt"
+	"slices"
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier/record"
@@ -84,10 +85,32 @@ func (g *Registry) Revocations(a *onusv1.Author, at int64) []Revocation {
 // Suspicions returns the revocations, before the index asked, by which a
 // record that stands at entry index with that log time is suspect: logged
 // before the revocation, but not before the time since when the target was
-// suspected.
+// suspected. A record is suspect too if the binding of its key is:
+// a stolen key that bound another would outlive its own revocation in it. That
+// holds whenever the record was logged, also after the revocation.
 func (g *Registry) Suspicions(a *onusv1.Author, index, logTime, asked int64) []Revocation {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
+	hit := g.suspicions(a, index, logTime, asked)
+	// The binding of a key stands before all that it signed, so this ends.
+	for b := g.keys[a.GetKeyId()]; b != nil && b.Index > 0 && b.SignedBy != b.Key.ID(); {
+		by := g.keys[b.SignedBy]
+		if by == nil {
+			break
+		}
+		signer := by.author()
+		signer.KeyId = b.SignedBy
+		for _, r := range g.suspicions(signer, b.Index, b.LogTime, asked) {
+			if !slices.ContainsFunc(hit, func(h Revocation) bool { return h.ID == r.ID }) {
+				hit = append(hit, r)
+			}
+		}
+		b = by
+	}
+	return hit
+}
+
+func (g *Registry) suspicions(a *onusv1.Author, index, logTime, asked int64) []Revocation {
 	var hit []Revocation
 	for _, t := range g.targetsOf(a, asked) {
 		for _, r := range g.revoked[t] {

@@ -282,7 +282,7 @@ func TestRevokedSessions(t *testing.T) {
 	l := usersLog(t)
 	ofSession := &onusv1.Revocation{Target: &onusv1.Revocation_Session{Session: office}}
 	by := func(a *onusv1.Author, keyName, user string, token *onusv1.UserToken) *record.Record {
-		return signed(t, a, keyName, &onusv1.Record{User: user, Token: token, Body: &onusv1.Record_Revocation{Revocation: ofSession}})
+		return signed(t, a, keyName, &onusv1.Record{User: user, Session: home, Token: token, Body: &onusv1.Record_Revocation{Revocation: ofSession}})
 	}
 	wantRefusal(t, l.submit(by(client(chat), "chat", bob, nil)), registry.ReasonNotPermitted, "revocation.session")
 	wantRefusal(t, l.submitWith(by(client(chat), "chat", bob, tokenOf(login, "")), l.checked(alice, 1)), registry.ReasonUnfounded, "user")

@@ -2049,7 +2049,9 @@ type GetChainRequest struct {
 	// At most this many records: 1 to 10,000; 0 means 1,000.
 	Limit int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
 	// Return stored contents too.
-	Contents      bool `protobuf:"varint,3,opt,name=contents,proto3" json:"contents,omitempty"`
+	Contents bool `protobuf:"varint,3,opt,name=contents,proto3" json:"contents,omitempty"`
+	// Judge it too, unless it is cut.
+	Judge         bool `protobuf:"varint,4,opt,name=judge,proto3" json:"judge,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2105,6 +2107,13 @@ func (x *GetChainRequest) GetContents() bool {
 	return false
 }
 
+func (x *GetChainRequest) GetJudge() bool {
+	if x != nil {
+		return x.Judge
+	}
+	return false
+}
+
 type GetChainResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// In log order.
@@ -2117,7 +2126,11 @@ type GetChainResponse struct {
 	Policy *Policy `protobuf:"bytes,4,opt,name=policy,proto3" json:"policy,omitempty"`
 	// Records that these name, and that are in the log outside this answer:
 	// above a record that a cause led to, or beyond the limit.
-	Elsewhere     []*Elsewhere `protobuf:"bytes,5,rep,name=elsewhere,proto3" json:"elsewhere,omitempty"`
+	Elsewhere []*Elsewhere `protobuf:"bytes,5,rep,name=elsewhere,proto3" json:"elsewhere,omitempty"`
+	// The judgement as JSON, if it was asked for: {"verdict": …, "evidence": …}.
+	// It is made over all records of the chain; of those that are redacted it
+	// says nothing.
+	Judgement     []byte `protobuf:"bytes,6,opt,name=judgement,proto3" json:"judgement,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2187,6 +2200,13 @@ func (x *GetChainResponse) GetElsewhere() []*Elsewhere {
 	return nil
 }
 
+func (x *GetChainResponse) GetJudgement() []byte {
+	if x != nil {
+		return x.Judgement
+	}
+	return nil
+}
+
 // Elsewhere is the server's word that a record is in the log.
 type Elsewhere struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2240,6 +2260,142 @@ func (x *Elsewhere) GetIndex() int64 {
 	return 0
 }
 
+type CheckRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A record with an action, or with a decision that proposes one, signed as it
+	// would be submitted.
+	Envelope      *Envelope `protobuf:"bytes,1,opt,name=envelope,proto3" json:"envelope,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckRequest) Reset() {
+	*x = CheckRequest{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckRequest) ProtoMessage() {}
+
+func (x *CheckRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
+func (*CheckRequest) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *CheckRequest) GetEnvelope() *Envelope {
+	if x != nil {
+		return x.Envelope
+	}
+	return nil
+}
+
+type CheckResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The would-be verdict's stable name, such as "AGENT_DECIDED", and its title.
+	Verdict string `protobuf:"bytes,1,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	Title   string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// "within authority", "outside authority", "cannot be told", "not judged" or
+	// "evidence broken".
+	Outcome string `protobuf:"bytes,3,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// The reason, in plain words.
+	Why      string     `protobuf:"bytes,4,opt,name=why,proto3" json:"why,omitempty"`
+	Findings []*Finding `protobuf:"bytes,5,rep,name=findings,proto3" json:"findings,omitempty"`
+	// The durable size that the answer is as of. What is logged meanwhile may
+	// change it.
+	Size          int64 `protobuf:"varint,6,opt,name=size,proto3" json:"size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckResponse) Reset() {
+	*x = CheckResponse{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckResponse) ProtoMessage() {}
+
+func (x *CheckResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
+func (*CheckResponse) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *CheckResponse) GetVerdict() string {
+	if x != nil {
+		return x.Verdict
+	}
+	return ""
+}
+
+func (x *CheckResponse) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *CheckResponse) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *CheckResponse) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *CheckResponse) GetFindings() []*Finding {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
+func (x *CheckResponse) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
 type FollowRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// First index.
@@ -2252,7 +2408,7 @@ type FollowRequest struct {
 
 func (x *FollowRequest) Reset() {
 	*x = FollowRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[33]
+	mi := &file_onus_v1_ledger_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2264,7 +2420,7 @@ func (x *FollowRequest) String() string {
 func (*FollowRequest) ProtoMessage() {}
 
 func (x *FollowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[33]
+	mi := &file_onus_v1_ledger_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2277,7 +2433,7 @@ func (x *FollowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowRequest.ProtoReflect.Descriptor instead.
 func (*FollowRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{33}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *FollowRequest) GetFrom() int64 {
@@ -2306,7 +2462,7 @@ type FollowResponse struct {
 
 func (x *FollowResponse) Reset() {
 	*x = FollowResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[34]
+	mi := &file_onus_v1_ledger_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2318,7 +2474,7 @@ func (x *FollowResponse) String() string {
 func (*FollowResponse) ProtoMessage() {}
 
 func (x *FollowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[34]
+	mi := &file_onus_v1_ledger_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2331,7 +2487,7 @@ func (x *FollowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowResponse.ProtoReflect.Descriptor instead.
 func (*FollowResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{34}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *FollowResponse) GetFirst() int64 {
@@ -2359,7 +2515,7 @@ type ListAgentsRequest struct {
 
 func (x *ListAgentsRequest) Reset() {
 	*x = ListAgentsRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[35]
+	mi := &file_onus_v1_ledger_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2371,7 +2527,7 @@ func (x *ListAgentsRequest) String() string {
 func (*ListAgentsRequest) ProtoMessage() {}
 
 func (x *ListAgentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[35]
+	mi := &file_onus_v1_ledger_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2384,7 +2540,7 @@ func (x *ListAgentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAgentsRequest.ProtoReflect.Descriptor instead.
 func (*ListAgentsRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{35}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ListAgentsRequest) GetPageSize() int32 {
@@ -2411,7 +2567,7 @@ type ListAgentsResponse struct {
 
 func (x *ListAgentsResponse) Reset() {
 	*x = ListAgentsResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[36]
+	mi := &file_onus_v1_ledger_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2423,7 +2579,7 @@ func (x *ListAgentsResponse) String() string {
 func (*ListAgentsResponse) ProtoMessage() {}
 
 func (x *ListAgentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[36]
+	mi := &file_onus_v1_ledger_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2436,7 +2592,7 @@ func (x *ListAgentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAgentsResponse.ProtoReflect.Descriptor instead.
 func (*ListAgentsResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{36}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListAgentsResponse) GetAgents() []*RegisteredAgent {
@@ -2473,7 +2629,7 @@ type RegisteredAgent struct {
 
 func (x *RegisteredAgent) Reset() {
 	*x = RegisteredAgent{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[37]
+	mi := &file_onus_v1_ledger_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2485,7 +2641,7 @@ func (x *RegisteredAgent) String() string {
 func (*RegisteredAgent) ProtoMessage() {}
 
 func (x *RegisteredAgent) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[37]
+	mi := &file_onus_v1_ledger_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2498,7 +2654,7 @@ func (x *RegisteredAgent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisteredAgent.ProtoReflect.Descriptor instead.
 func (*RegisteredAgent) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{37}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *RegisteredAgent) GetAgent() *AgentClass {
@@ -2571,7 +2727,7 @@ type RegisteredKey struct {
 
 func (x *RegisteredKey) Reset() {
 	*x = RegisteredKey{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[38]
+	mi := &file_onus_v1_ledger_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2583,7 +2739,7 @@ func (x *RegisteredKey) String() string {
 func (*RegisteredKey) ProtoMessage() {}
 
 func (x *RegisteredKey) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[38]
+	mi := &file_onus_v1_ledger_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2596,7 +2752,7 @@ func (x *RegisteredKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisteredKey.ProtoReflect.Descriptor instead.
 func (*RegisteredKey) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{38}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *RegisteredKey) GetKeyId() string {
@@ -2652,7 +2808,7 @@ type ListRegistrationsRequest struct {
 
 func (x *ListRegistrationsRequest) Reset() {
 	*x = ListRegistrationsRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[39]
+	mi := &file_onus_v1_ledger_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2664,7 +2820,7 @@ func (x *ListRegistrationsRequest) String() string {
 func (*ListRegistrationsRequest) ProtoMessage() {}
 
 func (x *ListRegistrationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[39]
+	mi := &file_onus_v1_ledger_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2677,7 +2833,7 @@ func (x *ListRegistrationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRegistrationsRequest.ProtoReflect.Descriptor instead.
 func (*ListRegistrationsRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{39}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListRegistrationsRequest) GetPageSize() int32 {
@@ -2704,7 +2860,7 @@ type ListRegistrationsResponse struct {
 
 func (x *ListRegistrationsResponse) Reset() {
 	*x = ListRegistrationsResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[40]
+	mi := &file_onus_v1_ledger_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2716,7 +2872,7 @@ func (x *ListRegistrationsResponse) String() string {
 func (*ListRegistrationsResponse) ProtoMessage() {}
 
 func (x *ListRegistrationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[40]
+	mi := &file_onus_v1_ledger_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2729,7 +2885,7 @@ func (x *ListRegistrationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRegistrationsResponse.ProtoReflect.Descriptor instead.
 func (*ListRegistrationsResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{40}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListRegistrationsResponse) GetRegistrations() []*Registered {
@@ -2766,7 +2922,7 @@ type Registered struct {
 
 func (x *Registered) Reset() {
 	*x = Registered{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[41]
+	mi := &file_onus_v1_ledger_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2778,7 +2934,7 @@ func (x *Registered) String() string {
 func (*Registered) ProtoMessage() {}
 
 func (x *Registered) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[41]
+	mi := &file_onus_v1_ledger_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2791,7 +2947,7 @@ func (x *Registered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Registered.ProtoReflect.Descriptor instead.
 func (*Registered) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{41}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Registered) GetRegistration() *Registration {
@@ -2851,7 +3007,7 @@ type ListPendingRequest struct {
 
 func (x *ListPendingRequest) Reset() {
 	*x = ListPendingRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[42]
+	mi := &file_onus_v1_ledger_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2863,7 +3019,7 @@ func (x *ListPendingRequest) String() string {
 func (*ListPendingRequest) ProtoMessage() {}
 
 func (x *ListPendingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[42]
+	mi := &file_onus_v1_ledger_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2876,7 +3032,7 @@ func (x *ListPendingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPendingRequest.ProtoReflect.Descriptor instead.
 func (*ListPendingRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{42}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{44}
 }
 
 type ListPendingResponse struct {
@@ -2889,7 +3045,7 @@ type ListPendingResponse struct {
 
 func (x *ListPendingResponse) Reset() {
 	*x = ListPendingResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[43]
+	mi := &file_onus_v1_ledger_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2901,7 +3057,7 @@ func (x *ListPendingResponse) String() string {
 func (*ListPendingResponse) ProtoMessage() {}
 
 func (x *ListPendingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[43]
+	mi := &file_onus_v1_ledger_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2914,7 +3070,7 @@ func (x *ListPendingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPendingResponse.ProtoReflect.Descriptor instead.
 func (*ListPendingResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{43}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ListPendingResponse) GetKeys() []*PendingKey {
@@ -2942,7 +3098,7 @@ type PendingKey struct {
 
 func (x *PendingKey) Reset() {
 	*x = PendingKey{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[44]
+	mi := &file_onus_v1_ledger_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2954,7 +3110,7 @@ func (x *PendingKey) String() string {
 func (*PendingKey) ProtoMessage() {}
 
 func (x *PendingKey) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[44]
+	mi := &file_onus_v1_ledger_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2967,7 +3123,7 @@ func (x *PendingKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PendingKey.ProtoReflect.Descriptor instead.
 func (*PendingKey) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{44}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *PendingKey) GetKeyId() string {
@@ -3021,7 +3177,7 @@ type GetKeyRequest struct {
 
 func (x *GetKeyRequest) Reset() {
 	*x = GetKeyRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[45]
+	mi := &file_onus_v1_ledger_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3033,7 +3189,7 @@ func (x *GetKeyRequest) String() string {
 func (*GetKeyRequest) ProtoMessage() {}
 
 func (x *GetKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[45]
+	mi := &file_onus_v1_ledger_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3046,7 +3202,7 @@ func (x *GetKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKeyRequest.ProtoReflect.Descriptor instead.
 func (*GetKeyRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{45}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *GetKeyRequest) GetKeyId() string {
@@ -3070,7 +3226,7 @@ type GetKeyResponse struct {
 
 func (x *GetKeyResponse) Reset() {
 	*x = GetKeyResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[46]
+	mi := &file_onus_v1_ledger_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3082,7 +3238,7 @@ func (x *GetKeyResponse) String() string {
 func (*GetKeyResponse) ProtoMessage() {}
 
 func (x *GetKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[46]
+	mi := &file_onus_v1_ledger_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3095,7 +3251,7 @@ func (x *GetKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKeyResponse.ProtoReflect.Descriptor instead.
 func (*GetKeyResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{46}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *GetKeyResponse) GetProven() *ProvenRecord {
@@ -3135,7 +3291,7 @@ type ListGrantsRequest struct {
 
 func (x *ListGrantsRequest) Reset() {
 	*x = ListGrantsRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[47]
+	mi := &file_onus_v1_ledger_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3147,7 +3303,7 @@ func (x *ListGrantsRequest) String() string {
 func (*ListGrantsRequest) ProtoMessage() {}
 
 func (x *ListGrantsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[47]
+	mi := &file_onus_v1_ledger_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3160,7 +3316,7 @@ func (x *ListGrantsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListGrantsRequest.ProtoReflect.Descriptor instead.
 func (*ListGrantsRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{47}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ListGrantsRequest) GetAgent() string {
@@ -3208,7 +3364,7 @@ type ListGrantsResponse struct {
 
 func (x *ListGrantsResponse) Reset() {
 	*x = ListGrantsResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[48]
+	mi := &file_onus_v1_ledger_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3220,7 +3376,7 @@ func (x *ListGrantsResponse) String() string {
 func (*ListGrantsResponse) ProtoMessage() {}
 
 func (x *ListGrantsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[48]
+	mi := &file_onus_v1_ledger_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3233,7 +3389,7 @@ func (x *ListGrantsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListGrantsResponse.ProtoReflect.Descriptor instead.
 func (*ListGrantsResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{48}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ListGrantsResponse) GetGrants() []*GrantStatus {
@@ -3260,18 +3416,23 @@ type GrantStatus struct {
 	Basis string `protobuf:"bytes,3,opt,name=basis,proto3" json:"basis,omitempty"`
 	// Assurance of the user's word, 0 to 3; 0 where no user gave it.
 	Assurance int32 `protobuf:"varint,4,opt,name=assurance,proto3" json:"assurance,omitempty"`
-	// Index of its revocation, or of that of a grant above it; not set if there
-	// is none.
+	// Index of the first revocation that ended it: its own, that of a grant
+	// above it, of whoever gave one of these or was given it, of the key that
+	// signed it, or of the session that it ends with. Not set if there is none.
 	Revoked *int64 `protobuf:"varint,5,opt,name=revoked,proto3,oneof" json:"revoked,omitempty"`
 	// What was used up of each total limit.
-	Uses          []*LimitUse `protobuf:"bytes,6,rep,name=uses,proto3" json:"uses,omitempty"`
+	Uses []*LimitUse `protobuf:"bytes,6,rep,name=uses,proto3" json:"uses,omitempty"`
+	// By log time, exclusive: when it ends by what it and the grants above it
+	// say, and by the user's token where an agent wrote the grant down from
+	// that. Not set if nothing says.
+	Ends          *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=ends,proto3" json:"ends,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GrantStatus) Reset() {
 	*x = GrantStatus{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[49]
+	mi := &file_onus_v1_ledger_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3283,7 +3444,7 @@ func (x *GrantStatus) String() string {
 func (*GrantStatus) ProtoMessage() {}
 
 func (x *GrantStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[49]
+	mi := &file_onus_v1_ledger_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3296,7 +3457,7 @@ func (x *GrantStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrantStatus.ProtoReflect.Descriptor instead.
 func (*GrantStatus) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{49}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *GrantStatus) GetRecord() *LoggedRecord {
@@ -3341,6 +3502,13 @@ func (x *GrantStatus) GetUses() []*LimitUse {
 	return nil
 }
 
+func (x *GrantStatus) GetEnds() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Ends
+	}
+	return nil
+}
+
 // LimitUse says what was used up of a total limit.
 type LimitUse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3356,7 +3524,7 @@ type LimitUse struct {
 
 func (x *LimitUse) Reset() {
 	*x = LimitUse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[50]
+	mi := &file_onus_v1_ledger_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3368,7 +3536,7 @@ func (x *LimitUse) String() string {
 func (*LimitUse) ProtoMessage() {}
 
 func (x *LimitUse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[50]
+	mi := &file_onus_v1_ledger_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3381,7 +3549,7 @@ func (x *LimitUse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LimitUse.ProtoReflect.Descriptor instead.
 func (*LimitUse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{50}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *LimitUse) GetLimit() int32 {
@@ -3421,7 +3589,7 @@ type GetGrantRequest struct {
 
 func (x *GetGrantRequest) Reset() {
 	*x = GetGrantRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[51]
+	mi := &file_onus_v1_ledger_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3433,7 +3601,7 @@ func (x *GetGrantRequest) String() string {
 func (*GetGrantRequest) ProtoMessage() {}
 
 func (x *GetGrantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[51]
+	mi := &file_onus_v1_ledger_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3446,7 +3614,7 @@ func (x *GetGrantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGrantRequest.ProtoReflect.Descriptor instead.
 func (*GetGrantRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{51}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *GetGrantRequest) GetId() string {
@@ -3466,7 +3634,7 @@ type GetGrantResponse struct {
 
 func (x *GetGrantResponse) Reset() {
 	*x = GetGrantResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[52]
+	mi := &file_onus_v1_ledger_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3478,7 +3646,7 @@ func (x *GetGrantResponse) String() string {
 func (*GetGrantResponse) ProtoMessage() {}
 
 func (x *GetGrantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[52]
+	mi := &file_onus_v1_ledger_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3491,12 +3659,140 @@ func (x *GetGrantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGrantResponse.ProtoReflect.Descriptor instead.
 func (*GetGrantResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{52}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *GetGrantResponse) GetPath() []*GrantStatus {
 	if x != nil {
 		return x.Path
+	}
+	return nil
+}
+
+type GetBundleRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ids of the records whose chains are wanted: at most 65,536. None: the
+	// file holds the log's registry alone.
+	Ids []string `protobuf:"bytes,1,rep,name=ids,proto3" json:"ids,omitempty"`
+	// The expression by which the caller chose them, if it did: at most 4,096
+	// bytes that print. It stands in the file as the maker's word.
+	Where string `protobuf:"bytes,2,opt,name=where,proto3" json:"where,omitempty"`
+	// Name the registry by its size and root, for a reader who holds it.
+	RegistryReference bool `protobuf:"varint,3,opt,name=registry_reference,json=registryReference,proto3" json:"registry_reference,omitempty"`
+	// Add stored contents, as far as the caller may see them.
+	Contents bool `protobuf:"varint,4,opt,name=contents,proto3" json:"contents,omitempty"`
+	// Add users' tokens that have expired, as far as the caller may see them.
+	UserTokens    bool `protobuf:"varint,5,opt,name=user_tokens,json=userTokens,proto3" json:"user_tokens,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetBundleRequest) Reset() {
+	*x = GetBundleRequest{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetBundleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetBundleRequest) ProtoMessage() {}
+
+func (x *GetBundleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetBundleRequest.ProtoReflect.Descriptor instead.
+func (*GetBundleRequest) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *GetBundleRequest) GetIds() []string {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+func (x *GetBundleRequest) GetWhere() string {
+	if x != nil {
+		return x.Where
+	}
+	return ""
+}
+
+func (x *GetBundleRequest) GetRegistryReference() bool {
+	if x != nil {
+		return x.RegistryReference
+	}
+	return false
+}
+
+func (x *GetBundleRequest) GetContents() bool {
+	if x != nil {
+		return x.Contents
+	}
+	return false
+}
+
+func (x *GetBundleRequest) GetUserTokens() bool {
+	if x != nil {
+		return x.UserTokens
+	}
+	return false
+}
+
+type GetBundleResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The next bytes of the file: at most 256 KiB.
+	Data          []byte `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetBundleResponse) Reset() {
+	*x = GetBundleResponse{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetBundleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetBundleResponse) ProtoMessage() {}
+
+func (x *GetBundleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetBundleResponse.ProtoReflect.Descriptor instead.
+func (*GetBundleResponse) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *GetBundleResponse) GetData() []byte {
+	if x != nil {
+		return x.Data
 	}
 	return nil
 }
@@ -3641,20 +3937,31 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"\x15GetCheckpointResponse\x12\x1e\n" +
 	"\n" +
 	"checkpoint\x18\x01 \x01(\tR\n" +
-	"checkpoint\"S\n" +
+	"checkpoint\"i\n" +
 	"\x0fGetChainRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x1a\n" +
-	"\bcontents\x18\x03 \x01(\bR\bcontents\"\xc4\x01\n" +
+	"\bcontents\x18\x03 \x01(\bR\bcontents\x12\x14\n" +
+	"\x05judge\x18\x04 \x01(\bR\x05judge\"\xe2\x01\n" +
 	"\x10GetChainResponse\x12/\n" +
 	"\arecords\x18\x01 \x03(\v2\x15.onus.v1.LoggedRecordR\arecords\x12\x10\n" +
 	"\x03cut\x18\x02 \x01(\bR\x03cut\x12\x12\n" +
 	"\x04size\x18\x03 \x01(\x03R\x04size\x12'\n" +
 	"\x06policy\x18\x04 \x01(\v2\x0f.onus.v1.PolicyR\x06policy\x120\n" +
-	"\telsewhere\x18\x05 \x03(\v2\x12.onus.v1.ElsewhereR\telsewhere\"1\n" +
+	"\telsewhere\x18\x05 \x03(\v2\x12.onus.v1.ElsewhereR\telsewhere\x12\x1c\n" +
+	"\tjudgement\x18\x06 \x01(\fR\tjudgement\"1\n" +
 	"\tElsewhere\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
-	"\x05index\x18\x02 \x01(\x03R\x05index\"9\n" +
+	"\x05index\x18\x02 \x01(\x03R\x05index\"=\n" +
+	"\fCheckRequest\x12-\n" +
+	"\benvelope\x18\x01 \x01(\v2\x11.onus.v1.EnvelopeR\benvelope\"\xad\x01\n" +
+	"\rCheckResponse\x12\x18\n" +
+	"\averdict\x18\x01 \x01(\tR\averdict\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x12\x18\n" +
+	"\aoutcome\x18\x03 \x01(\tR\aoutcome\x12\x10\n" +
+	"\x03why\x18\x04 \x01(\tR\x03why\x12,\n" +
+	"\bfindings\x18\x05 \x03(\v2\x10.onus.v1.FindingR\bfindings\x12\x12\n" +
+	"\x04size\x18\x06 \x01(\x03R\x04size\"9\n" +
 	"\rFollowRequest\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x03R\x04from\x12\x14\n" +
 	"\x05until\x18\x02 \x01(\x03R\x05until\"@\n" +
@@ -3734,14 +4041,15 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"page_token\x18\x05 \x01(\tR\tpageToken\"j\n" +
 	"\x12ListGrantsResponse\x12,\n" +
 	"\x06grants\x18\x01 \x03(\v2\x14.onus.v1.GrantStatusR\x06grants\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xda\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x8a\x02\n" +
 	"\vGrantStatus\x12-\n" +
 	"\x06record\x18\x01 \x01(\v2\x15.onus.v1.LoggedRecordR\x06record\x12\x16\n" +
 	"\x06issuer\x18\x02 \x01(\tR\x06issuer\x12\x14\n" +
 	"\x05basis\x18\x03 \x01(\tR\x05basis\x12\x1c\n" +
 	"\tassurance\x18\x04 \x01(\x05R\tassurance\x12\x1d\n" +
 	"\arevoked\x18\x05 \x01(\x03H\x00R\arevoked\x88\x01\x01\x12%\n" +
-	"\x04uses\x18\x06 \x03(\v2\x11.onus.v1.LimitUseR\x04usesB\n" +
+	"\x04uses\x18\x06 \x03(\v2\x11.onus.v1.LimitUseR\x04uses\x12.\n" +
+	"\x04ends\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04endsB\n" +
 	"\n" +
 	"\b_revoked\"^\n" +
 	"\bLimitUse\x12\x14\n" +
@@ -3752,13 +4060,21 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"\x0fGetGrantRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"<\n" +
 	"\x10GetGrantResponse\x12(\n" +
-	"\x04path\x18\x01 \x03(\v2\x14.onus.v1.GrantStatusR\x04path*g\n" +
+	"\x04path\x18\x01 \x03(\v2\x14.onus.v1.GrantStatusR\x04path\"\xa6\x01\n" +
+	"\x10GetBundleRequest\x12\x10\n" +
+	"\x03ids\x18\x01 \x03(\tR\x03ids\x12\x14\n" +
+	"\x05where\x18\x02 \x01(\tR\x05where\x12-\n" +
+	"\x12registry_reference\x18\x03 \x01(\bR\x11registryReference\x12\x1a\n" +
+	"\bcontents\x18\x04 \x01(\bR\bcontents\x12\x1f\n" +
+	"\vuser_tokens\x18\x05 \x01(\bR\n" +
+	"userTokens\"'\n" +
+	"\x11GetBundleResponse\x12\x12\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data*g\n" +
 	"\bNameKind\x12\x19\n" +
 	"\x15NAME_KIND_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eNAME_KIND_USER\x10\x01\x12\x15\n" +
 	"\x11NAME_KIND_SUBJECT\x10\x02\x12\x15\n" +
-	"\x11NAME_KIND_SESSION\x10\x032\xb5\n" +
-	"\n" +
+	"\x11NAME_KIND_SESSION\x10\x032\xb3\v\n" +
 	"\rLedgerService\x129\n" +
 	"\x06Submit\x12\x16.onus.v1.SubmitRequest\x1a\x17.onus.v1.SubmitResponse\x12H\n" +
 	"\vSubmitBatch\x12\x1b.onus.v1.SubmitBatchRequest\x1a\x1c.onus.v1.SubmitBatchResponse\x123\n" +
@@ -3770,7 +4086,8 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"\fGetInclusion\x12\x1c.onus.v1.GetInclusionRequest\x1a\x1d.onus.v1.GetInclusionResponse\"\x03\x90\x02\x01\x12V\n" +
 	"\x0eGetConsistency\x12\x1e.onus.v1.GetConsistencyRequest\x1a\x1f.onus.v1.GetConsistencyResponse\"\x03\x90\x02\x01\x12S\n" +
 	"\rGetCheckpoint\x12\x1d.onus.v1.GetCheckpointRequest\x1a\x1e.onus.v1.GetCheckpointResponse\"\x03\x90\x02\x01\x12D\n" +
-	"\bGetChain\x12\x18.onus.v1.GetChainRequest\x1a\x19.onus.v1.GetChainResponse\"\x03\x90\x02\x01\x12;\n" +
+	"\bGetChain\x12\x18.onus.v1.GetChainRequest\x1a\x19.onus.v1.GetChainResponse\"\x03\x90\x02\x01\x126\n" +
+	"\x05Check\x12\x15.onus.v1.CheckRequest\x1a\x16.onus.v1.CheckResponse\x12;\n" +
 	"\x06Follow\x12\x16.onus.v1.FollowRequest\x1a\x17.onus.v1.FollowResponse0\x01\x126\n" +
 	"\x05Enrol\x12\x15.onus.v1.EnrolRequest\x1a\x16.onus.v1.EnrolResponse\x12J\n" +
 	"\n" +
@@ -3780,7 +4097,8 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"\x06GetKey\x12\x16.onus.v1.GetKeyRequest\x1a\x17.onus.v1.GetKeyResponse\"\x03\x90\x02\x01\x12J\n" +
 	"\n" +
 	"ListGrants\x12\x1a.onus.v1.ListGrantsRequest\x1a\x1b.onus.v1.ListGrantsResponse\"\x03\x90\x02\x01\x12D\n" +
-	"\bGetGrant\x12\x18.onus.v1.GetGrantRequest\x1a\x19.onus.v1.GetGrantResponse\"\x03\x90\x02\x01B\x87\x01\n" +
+	"\bGetGrant\x12\x18.onus.v1.GetGrantRequest\x1a\x19.onus.v1.GetGrantResponse\"\x03\x90\x02\x01\x12D\n" +
+	"\tGetBundle\x12\x19.onus.v1.GetBundleRequest\x1a\x1a.onus.v1.GetBundleResponse0\x01B\x87\x01\n" +
 	"\vcom.onus.v1B\vLedgerProtoP\x01Z.github.com/onus-ledger/onus/gen/onus/v1;onusv1\xa2\x02\x03OXX\xaa\x02\aOnus.V1\xca\x02\aOnus\\V1\xe2\x02\x13Onus\\V1\\GPBMetadata\xea\x02\bOnus::V1b\x06proto3"
 
 var (
@@ -3796,7 +4114,7 @@ func file_onus_v1_ledger_proto_rawDescGZIP() []byte {
 }
 
 var file_onus_v1_ledger_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_onus_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
+var file_onus_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
 var file_onus_v1_ledger_proto_goTypes = []any{
 	(NameKind)(0),                     // 0: onus.v1.NameKind
 	(*Content)(nil),                   // 1: onus.v1.Content
@@ -3832,129 +4150,140 @@ var file_onus_v1_ledger_proto_goTypes = []any{
 	(*GetChainRequest)(nil),           // 31: onus.v1.GetChainRequest
 	(*GetChainResponse)(nil),          // 32: onus.v1.GetChainResponse
 	(*Elsewhere)(nil),                 // 33: onus.v1.Elsewhere
-	(*FollowRequest)(nil),             // 34: onus.v1.FollowRequest
-	(*FollowResponse)(nil),            // 35: onus.v1.FollowResponse
-	(*ListAgentsRequest)(nil),         // 36: onus.v1.ListAgentsRequest
-	(*ListAgentsResponse)(nil),        // 37: onus.v1.ListAgentsResponse
-	(*RegisteredAgent)(nil),           // 38: onus.v1.RegisteredAgent
-	(*RegisteredKey)(nil),             // 39: onus.v1.RegisteredKey
-	(*ListRegistrationsRequest)(nil),  // 40: onus.v1.ListRegistrationsRequest
-	(*ListRegistrationsResponse)(nil), // 41: onus.v1.ListRegistrationsResponse
-	(*Registered)(nil),                // 42: onus.v1.Registered
-	(*ListPendingRequest)(nil),        // 43: onus.v1.ListPendingRequest
-	(*ListPendingResponse)(nil),       // 44: onus.v1.ListPendingResponse
-	(*PendingKey)(nil),                // 45: onus.v1.PendingKey
-	(*GetKeyRequest)(nil),             // 46: onus.v1.GetKeyRequest
-	(*GetKeyResponse)(nil),            // 47: onus.v1.GetKeyResponse
-	(*ListGrantsRequest)(nil),         // 48: onus.v1.ListGrantsRequest
-	(*ListGrantsResponse)(nil),        // 49: onus.v1.ListGrantsResponse
-	(*GrantStatus)(nil),               // 50: onus.v1.GrantStatus
-	(*LimitUse)(nil),                  // 51: onus.v1.LimitUse
-	(*GetGrantRequest)(nil),           // 52: onus.v1.GetGrantRequest
-	(*GetGrantResponse)(nil),          // 53: onus.v1.GetGrantResponse
-	(*Envelope)(nil),                  // 54: onus.v1.Envelope
-	(*timestamppb.Timestamp)(nil),     // 55: google.protobuf.Timestamp
-	(*Record)(nil),                    // 56: onus.v1.Record
-	(*durationpb.Duration)(nil),       // 57: google.protobuf.Duration
-	(*Policy)(nil),                    // 58: onus.v1.Policy
-	(*AgentClass)(nil),                // 59: onus.v1.AgentClass
-	(*Operator)(nil),                  // 60: onus.v1.Operator
-	(*Registration)(nil),              // 61: onus.v1.Registration
-	(*KeySet)(nil),                    // 62: onus.v1.KeySet
-	(*TrustBundle)(nil),               // 63: onus.v1.TrustBundle
-	(*Author)(nil),                    // 64: onus.v1.Author
+	(*CheckRequest)(nil),              // 34: onus.v1.CheckRequest
+	(*CheckResponse)(nil),             // 35: onus.v1.CheckResponse
+	(*FollowRequest)(nil),             // 36: onus.v1.FollowRequest
+	(*FollowResponse)(nil),            // 37: onus.v1.FollowResponse
+	(*ListAgentsRequest)(nil),         // 38: onus.v1.ListAgentsRequest
+	(*ListAgentsResponse)(nil),        // 39: onus.v1.ListAgentsResponse
+	(*RegisteredAgent)(nil),           // 40: onus.v1.RegisteredAgent
+	(*RegisteredKey)(nil),             // 41: onus.v1.RegisteredKey
+	(*ListRegistrationsRequest)(nil),  // 42: onus.v1.ListRegistrationsRequest
+	(*ListRegistrationsResponse)(nil), // 43: onus.v1.ListRegistrationsResponse
+	(*Registered)(nil),                // 44: onus.v1.Registered
+	(*ListPendingRequest)(nil),        // 45: onus.v1.ListPendingRequest
+	(*ListPendingResponse)(nil),       // 46: onus.v1.ListPendingResponse
+	(*PendingKey)(nil),                // 47: onus.v1.PendingKey
+	(*GetKeyRequest)(nil),             // 48: onus.v1.GetKeyRequest
+	(*GetKeyResponse)(nil),            // 49: onus.v1.GetKeyResponse
+	(*ListGrantsRequest)(nil),         // 50: onus.v1.ListGrantsRequest
+	(*ListGrantsResponse)(nil),        // 51: onus.v1.ListGrantsResponse
+	(*GrantStatus)(nil),               // 52: onus.v1.GrantStatus
+	(*LimitUse)(nil),                  // 53: onus.v1.LimitUse
+	(*GetGrantRequest)(nil),           // 54: onus.v1.GetGrantRequest
+	(*GetGrantResponse)(nil),          // 55: onus.v1.GetGrantResponse
+	(*GetBundleRequest)(nil),          // 56: onus.v1.GetBundleRequest
+	(*GetBundleResponse)(nil),         // 57: onus.v1.GetBundleResponse
+	(*Envelope)(nil),                  // 58: onus.v1.Envelope
+	(*timestamppb.Timestamp)(nil),     // 59: google.protobuf.Timestamp
+	(*Record)(nil),                    // 60: onus.v1.Record
+	(*durationpb.Duration)(nil),       // 61: google.protobuf.Duration
+	(*Policy)(nil),                    // 62: onus.v1.Policy
+	(*AgentClass)(nil),                // 63: onus.v1.AgentClass
+	(*Operator)(nil),                  // 64: onus.v1.Operator
+	(*Registration)(nil),              // 65: onus.v1.Registration
+	(*KeySet)(nil),                    // 66: onus.v1.KeySet
+	(*TrustBundle)(nil),               // 67: onus.v1.TrustBundle
+	(*Author)(nil),                    // 68: onus.v1.Author
 }
 var file_onus_v1_ledger_proto_depIdxs = []int32{
-	54, // 0: onus.v1.ProvenRecord.envelope:type_name -> onus.v1.Envelope
+	58, // 0: onus.v1.ProvenRecord.envelope:type_name -> onus.v1.Envelope
 	2,  // 1: onus.v1.ProvenRecord.receipt:type_name -> onus.v1.Receipt
-	55, // 2: onus.v1.LoggedRecord.log_time:type_name -> google.protobuf.Timestamp
-	56, // 3: onus.v1.LoggedRecord.record:type_name -> onus.v1.Record
+	59, // 2: onus.v1.LoggedRecord.log_time:type_name -> google.protobuf.Timestamp
+	60, // 3: onus.v1.LoggedRecord.record:type_name -> onus.v1.Record
 	1,  // 4: onus.v1.LoggedRecord.contents:type_name -> onus.v1.Content
 	5,  // 5: onus.v1.LoggedRecord.findings:type_name -> onus.v1.Finding
-	54, // 6: onus.v1.SubmitRequest.envelope:type_name -> onus.v1.Envelope
+	58, // 6: onus.v1.SubmitRequest.envelope:type_name -> onus.v1.Envelope
 	1,  // 7: onus.v1.SubmitRequest.contents:type_name -> onus.v1.Content
 	2,  // 8: onus.v1.SubmitResponse.receipt:type_name -> onus.v1.Receipt
 	8,  // 9: onus.v1.SubmitResponse.revoked:type_name -> onus.v1.RevocationNotice
 	9,  // 10: onus.v1.SubmitResponse.token:type_name -> onus.v1.TokenResult
-	54, // 11: onus.v1.EnrolRequest.envelope:type_name -> onus.v1.Envelope
+	58, // 11: onus.v1.EnrolRequest.envelope:type_name -> onus.v1.Envelope
 	2,  // 12: onus.v1.EnrolResponse.receipt:type_name -> onus.v1.Receipt
 	6,  // 13: onus.v1.SubmitBatchRequest.items:type_name -> onus.v1.SubmitRequest
 	14, // 14: onus.v1.SubmitBatchResponse.results:type_name -> onus.v1.SubmitResult
 	7,  // 15: onus.v1.SubmitResult.logged:type_name -> onus.v1.SubmitResponse
 	15, // 16: onus.v1.SubmitResult.error:type_name -> onus.v1.ItemError
 	16, // 17: onus.v1.ItemError.problem:type_name -> onus.v1.Problem
-	57, // 18: onus.v1.Problem.retry_after:type_name -> google.protobuf.Duration
+	61, // 18: onus.v1.Problem.retry_after:type_name -> google.protobuf.Duration
 	0,  // 19: onus.v1.MintRequest.kind:type_name -> onus.v1.NameKind
 	4,  // 20: onus.v1.GetRecordResponse.record:type_name -> onus.v1.LoggedRecord
-	55, // 21: onus.v1.ListRecordsRequest.since:type_name -> google.protobuf.Timestamp
-	55, // 22: onus.v1.ListRecordsRequest.before:type_name -> google.protobuf.Timestamp
+	59, // 21: onus.v1.ListRecordsRequest.since:type_name -> google.protobuf.Timestamp
+	59, // 22: onus.v1.ListRecordsRequest.before:type_name -> google.protobuf.Timestamp
 	4,  // 23: onus.v1.ListRecordsResponse.records:type_name -> onus.v1.LoggedRecord
 	3,  // 24: onus.v1.GetReceiptResponse.proven:type_name -> onus.v1.ProvenRecord
 	4,  // 25: onus.v1.GetChainResponse.records:type_name -> onus.v1.LoggedRecord
-	58, // 26: onus.v1.GetChainResponse.policy:type_name -> onus.v1.Policy
+	62, // 26: onus.v1.GetChainResponse.policy:type_name -> onus.v1.Policy
 	33, // 27: onus.v1.GetChainResponse.elsewhere:type_name -> onus.v1.Elsewhere
-	38, // 28: onus.v1.ListAgentsResponse.agents:type_name -> onus.v1.RegisteredAgent
-	59, // 29: onus.v1.RegisteredAgent.agent:type_name -> onus.v1.AgentClass
-	60, // 30: onus.v1.RegisteredAgent.operator:type_name -> onus.v1.Operator
-	39, // 31: onus.v1.RegisteredAgent.keys:type_name -> onus.v1.RegisteredKey
-	55, // 32: onus.v1.RegisteredAgent.last_time:type_name -> google.protobuf.Timestamp
-	55, // 33: onus.v1.RegisteredKey.not_after:type_name -> google.protobuf.Timestamp
-	42, // 34: onus.v1.ListRegistrationsResponse.registrations:type_name -> onus.v1.Registered
-	61, // 35: onus.v1.Registered.registration:type_name -> onus.v1.Registration
-	39, // 36: onus.v1.Registered.keys:type_name -> onus.v1.RegisteredKey
-	62, // 37: onus.v1.Registered.key_set:type_name -> onus.v1.KeySet
-	63, // 38: onus.v1.Registered.trust_bundle:type_name -> onus.v1.TrustBundle
-	45, // 39: onus.v1.ListPendingResponse.keys:type_name -> onus.v1.PendingKey
-	64, // 40: onus.v1.PendingKey.author:type_name -> onus.v1.Author
-	55, // 41: onus.v1.PendingKey.first:type_name -> google.protobuf.Timestamp
-	55, // 42: onus.v1.PendingKey.last:type_name -> google.protobuf.Timestamp
-	3,  // 43: onus.v1.GetKeyResponse.proven:type_name -> onus.v1.ProvenRecord
-	39, // 44: onus.v1.GetKeyResponse.key:type_name -> onus.v1.RegisteredKey
-	50, // 45: onus.v1.ListGrantsResponse.grants:type_name -> onus.v1.GrantStatus
-	4,  // 46: onus.v1.GrantStatus.record:type_name -> onus.v1.LoggedRecord
-	51, // 47: onus.v1.GrantStatus.uses:type_name -> onus.v1.LimitUse
-	50, // 48: onus.v1.GetGrantResponse.path:type_name -> onus.v1.GrantStatus
-	6,  // 49: onus.v1.LedgerService.Submit:input_type -> onus.v1.SubmitRequest
-	12, // 50: onus.v1.LedgerService.SubmitBatch:input_type -> onus.v1.SubmitBatchRequest
-	17, // 51: onus.v1.LedgerService.Mint:input_type -> onus.v1.MintRequest
-	19, // 52: onus.v1.LedgerService.GetRecord:input_type -> onus.v1.GetRecordRequest
-	21, // 53: onus.v1.LedgerService.ListRecords:input_type -> onus.v1.ListRecordsRequest
-	23, // 54: onus.v1.LedgerService.GetReceipt:input_type -> onus.v1.GetReceiptRequest
-	25, // 55: onus.v1.LedgerService.GetInclusion:input_type -> onus.v1.GetInclusionRequest
-	27, // 56: onus.v1.LedgerService.GetConsistency:input_type -> onus.v1.GetConsistencyRequest
-	29, // 57: onus.v1.LedgerService.GetCheckpoint:input_type -> onus.v1.GetCheckpointRequest
-	31, // 58: onus.v1.LedgerService.GetChain:input_type -> onus.v1.GetChainRequest
-	34, // 59: onus.v1.LedgerService.Follow:input_type -> onus.v1.FollowRequest
-	10, // 60: onus.v1.LedgerService.Enrol:input_type -> onus.v1.EnrolRequest
-	36, // 61: onus.v1.LedgerService.ListAgents:input_type -> onus.v1.ListAgentsRequest
-	40, // 62: onus.v1.LedgerService.ListRegistrations:input_type -> onus.v1.ListRegistrationsRequest
-	43, // 63: onus.v1.LedgerService.ListPending:input_type -> onus.v1.ListPendingRequest
-	46, // 64: onus.v1.LedgerService.GetKey:input_type -> onus.v1.GetKeyRequest
-	48, // 65: onus.v1.LedgerService.ListGrants:input_type -> onus.v1.ListGrantsRequest
-	52, // 66: onus.v1.LedgerService.GetGrant:input_type -> onus.v1.GetGrantRequest
-	7,  // 67: onus.v1.LedgerService.Submit:output_type -> onus.v1.SubmitResponse
-	13, // 68: onus.v1.LedgerService.SubmitBatch:output_type -> onus.v1.SubmitBatchResponse
-	18, // 69: onus.v1.LedgerService.Mint:output_type -> onus.v1.MintResponse
-	20, // 70: onus.v1.LedgerService.GetRecord:output_type -> onus.v1.GetRecordResponse
-	22, // 71: onus.v1.LedgerService.ListRecords:output_type -> onus.v1.ListRecordsResponse
-	24, // 72: onus.v1.LedgerService.GetReceipt:output_type -> onus.v1.GetReceiptResponse
-	26, // 73: onus.v1.LedgerService.GetInclusion:output_type -> onus.v1.GetInclusionResponse
-	28, // 74: onus.v1.LedgerService.GetConsistency:output_type -> onus.v1.GetConsistencyResponse
-	30, // 75: onus.v1.LedgerService.GetCheckpoint:output_type -> onus.v1.GetCheckpointResponse
-	32, // 76: onus.v1.LedgerService.GetChain:output_type -> onus.v1.GetChainResponse
-	35, // 77: onus.v1.LedgerService.Follow:output_type -> onus.v1.FollowResponse
-	11, // 78: onus.v1.LedgerService.Enrol:output_type -> onus.v1.EnrolResponse
-	37, // 79: onus.v1.LedgerService.ListAgents:output_type -> onus.v1.ListAgentsResponse
-	41, // 80: onus.v1.LedgerService.ListRegistrations:output_type -> onus.v1.ListRegistrationsResponse
-	44, // 81: onus.v1.LedgerService.ListPending:output_type -> onus.v1.ListPendingResponse
-	47, // 82: onus.v1.LedgerService.GetKey:output_type -> onus.v1.GetKeyResponse
-	49, // 83: onus.v1.LedgerService.ListGrants:output_type -> onus.v1.ListGrantsResponse
-	53, // 84: onus.v1.LedgerService.GetGrant:output_type -> onus.v1.GetGrantResponse
-	67, // [67:85] is the sub-list for method output_type
-	49, // [49:67] is the sub-list for method input_type
-	49, // [49:49] is the sub-list for extension type_name
-	49, // [49:49] is the sub-list for extension extendee
-	0,  // [0:49] is the sub-list for field type_name
+	58, // 28: onus.v1.CheckRequest.envelope:type_name -> onus.v1.Envelope
+	5,  // 29: onus.v1.CheckResponse.findings:type_name -> onus.v1.Finding
+	40, // 30: onus.v1.ListAgentsResponse.agents:type_name -> onus.v1.RegisteredAgent
+	63, // 31: onus.v1.RegisteredAgent.agent:type_name -> onus.v1.AgentClass
+	64, // 32: onus.v1.RegisteredAgent.operator:type_name -> onus.v1.Operator
+	41, // 33: onus.v1.RegisteredAgent.keys:type_name -> onus.v1.RegisteredKey
+	59, // 34: onus.v1.RegisteredAgent.last_time:type_name -> google.protobuf.Timestamp
+	59, // 35: onus.v1.RegisteredKey.not_after:type_name -> google.protobuf.Timestamp
+	44, // 36: onus.v1.ListRegistrationsResponse.registrations:type_name -> onus.v1.Registered
+	65, // 37: onus.v1.Registered.registration:type_name -> onus.v1.Registration
+	41, // 38: onus.v1.Registered.keys:type_name -> onus.v1.RegisteredKey
+	66, // 39: onus.v1.Registered.key_set:type_name -> onus.v1.KeySet
+	67, // 40: onus.v1.Registered.trust_bundle:type_name -> onus.v1.TrustBundle
+	47, // 41: onus.v1.ListPendingResponse.keys:type_name -> onus.v1.PendingKey
+	68, // 42: onus.v1.PendingKey.author:type_name -> onus.v1.Author
+	59, // 43: onus.v1.PendingKey.first:type_name -> google.protobuf.Timestamp
+	59, // 44: onus.v1.PendingKey.last:type_name -> google.protobuf.Timestamp
+	3,  // 45: onus.v1.GetKeyResponse.proven:type_name -> onus.v1.ProvenRecord
+	41, // 46: onus.v1.GetKeyResponse.key:type_name -> onus.v1.RegisteredKey
+	52, // 47: onus.v1.ListGrantsResponse.grants:type_name -> onus.v1.GrantStatus
+	4,  // 48: onus.v1.GrantStatus.record:type_name -> onus.v1.LoggedRecord
+	53, // 49: onus.v1.GrantStatus.uses:type_name -> onus.v1.LimitUse
+	59, // 50: onus.v1.GrantStatus.ends:type_name -> google.protobuf.Timestamp
+	52, // 51: onus.v1.GetGrantResponse.path:type_name -> onus.v1.GrantStatus
+	6,  // 52: onus.v1.LedgerService.Submit:input_type -> onus.v1.SubmitRequest
+	12, // 53: onus.v1.LedgerService.SubmitBatch:input_type -> onus.v1.SubmitBatchRequest
+	17, // 54: onus.v1.LedgerService.Mint:input_type -> onus.v1.MintRequest
+	19, // 55: onus.v1.LedgerService.GetRecord:input_type -> onus.v1.GetRecordRequest
+	21, // 56: onus.v1.LedgerService.ListRecords:input_type -> onus.v1.ListRecordsRequest
+	23, // 57: onus.v1.LedgerService.GetReceipt:input_type -> onus.v1.GetReceiptRequest
+	25, // 58: onus.v1.LedgerService.GetInclusion:input_type -> onus.v1.GetInclusionRequest
+	27, // 59: onus.v1.LedgerService.GetConsistency:input_type -> onus.v1.GetConsistencyRequest
+	29, // 60: onus.v1.LedgerService.GetCheckpoint:input_type -> onus.v1.GetCheckpointRequest
+	31, // 61: onus.v1.LedgerService.GetChain:input_type -> onus.v1.GetChainRequest
+	34, // 62: onus.v1.LedgerService.Check:input_type -> onus.v1.CheckRequest
+	36, // 63: onus.v1.LedgerService.Follow:input_type -> onus.v1.FollowRequest
+	10, // 64: onus.v1.LedgerService.Enrol:input_type -> onus.v1.EnrolRequest
+	38, // 65: onus.v1.LedgerService.ListAgents:input_type -> onus.v1.ListAgentsRequest
+	42, // 66: onus.v1.LedgerService.ListRegistrations:input_type -> onus.v1.ListRegistrationsRequest
+	45, // 67: onus.v1.LedgerService.ListPending:input_type -> onus.v1.ListPendingRequest
+	48, // 68: onus.v1.LedgerService.GetKey:input_type -> onus.v1.GetKeyRequest
+	50, // 69: onus.v1.LedgerService.ListGrants:input_type -> onus.v1.ListGrantsRequest
+	54, // 70: onus.v1.LedgerService.GetGrant:input_type -> onus.v1.GetGrantRequest
+	56, // 71: onus.v1.LedgerService.GetBundle:input_type -> onus.v1.GetBundleRequest
+	7,  // 72: onus.v1.LedgerService.Submit:output_type -> onus.v1.SubmitResponse
+	13, // 73: onus.v1.LedgerService.SubmitBatch:output_type -> onus.v1.SubmitBatchResponse
+	18, // 74: onus.v1.LedgerService.Mint:output_type -> onus.v1.MintResponse
+	20, // 75: onus.v1.LedgerService.GetRecord:output_type -> onus.v1.GetRecordResponse
+	22, // 76: onus.v1.LedgerService.ListRecords:output_type -> onus.v1.ListRecordsResponse
+	24, // 77: onus.v1.LedgerService.GetReceipt:output_type -> onus.v1.GetReceiptResponse
+	26, // 78: onus.v1.LedgerService.GetInclusion:output_type -> onus.v1.GetInclusionResponse
+	28, // 79: onus.v1.LedgerService.GetConsistency:output_type -> onus.v1.GetConsistencyResponse
+	30, // 80: onus.v1.LedgerService.GetCheckpoint:output_type -> onus.v1.GetCheckpointResponse
+	32, // 81: onus.v1.LedgerService.GetChain:output_type -> onus.v1.GetChainResponse
+	35, // 82: onus.v1.LedgerService.Check:output_type -> onus.v1.CheckResponse
+	37, // 83: onus.v1.LedgerService.Follow:output_type -> onus.v1.FollowResponse
+	11, // 84: onus.v1.LedgerService.Enrol:output_type -> onus.v1.EnrolResponse
+	39, // 85: onus.v1.LedgerService.ListAgents:output_type -> onus.v1.ListAgentsResponse
+	43, // 86: onus.v1.LedgerService.ListRegistrations:output_type -> onus.v1.ListRegistrationsResponse
+	46, // 87: onus.v1.LedgerService.ListPending:output_type -> onus.v1.ListPendingResponse
+	49, // 88: onus.v1.LedgerService.GetKey:output_type -> onus.v1.GetKeyResponse
+	51, // 89: onus.v1.LedgerService.ListGrants:output_type -> onus.v1.ListGrantsResponse
+	55, // 90: onus.v1.LedgerService.GetGrant:output_type -> onus.v1.GetGrantResponse
+	57, // 91: onus.v1.LedgerService.GetBundle:output_type -> onus.v1.GetBundleResponse
+	72, // [72:92] is the sub-list for method output_type
+	52, // [52:72] is the sub-list for method input_type
+	52, // [52:52] is the sub-list for extension type_name
+	52, // [52:52] is the sub-list for extension extendee
+	0,  // [0:52] is the sub-list for field type_name
 }
 
 func init() { file_onus_v1_ledger_proto_init() }
@@ -3976,17 +4305,17 @@ func file_onus_v1_ledger_proto_init() {
 		(*GetReceiptRequest_Id)(nil),
 		(*GetReceiptRequest_Index)(nil),
 	}
-	file_onus_v1_ledger_proto_msgTypes[37].OneofWrappers = []any{}
-	file_onus_v1_ledger_proto_msgTypes[38].OneofWrappers = []any{}
-	file_onus_v1_ledger_proto_msgTypes[41].OneofWrappers = []any{}
-	file_onus_v1_ledger_proto_msgTypes[49].OneofWrappers = []any{}
+	file_onus_v1_ledger_proto_msgTypes[39].OneofWrappers = []any{}
+	file_onus_v1_ledger_proto_msgTypes[40].OneofWrappers = []any{}
+	file_onus_v1_ledger_proto_msgTypes[43].OneofWrappers = []any{}
+	file_onus_v1_ledger_proto_msgTypes[51].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_onus_v1_ledger_proto_rawDesc), len(file_onus_v1_ledger_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   53,
+			NumMessages:   57,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

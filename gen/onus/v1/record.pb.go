@@ -455,7 +455,7 @@ type Record struct {
 	Causes []string `protobuf:"bytes,11,rep,name=causes,proto3" json:"causes,omitempty"`
 	// Pseudonym of the user on whose behalf this was done.
 	User string `protobuf:"bytes,12,opt,name=user,proto3" json:"user,omitempty"`
-	// The user's session: a pseudonym of issuer and session id.
+	// The user's session: a pseudonym of issuer and session id. Set if token is.
 	Session string `protobuf:"bytes,13,opt,name=session,proto3" json:"session,omitempty"`
 	// Id of the grant that this record acts under.
 	Grant string `protobuf:"bytes,14,opt,name=grant,proto3" json:"grant,omitempty"`
@@ -1125,7 +1125,8 @@ type UserToken struct {
 	// RFC 7638 thumbprint of the key that the token is bound to: by cnf, or by
 	// a nonce that is a thumbprint.
 	Confirms string `protobuf:"bytes,11,opt,name=confirms,proto3" json:"confirms,omitempty"`
-	// RFC 8693 actors, the current one (outermost) first: at most 8.
+	// RFC 8693 actors, the current one (outermost) first: at most 8. That one is
+	// the author; the next one is parent_agent, if the record has one.
 	Actors        []*Actor `protobuf:"bytes,12,rep,name=actors,proto3" json:"actors,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3618,7 +3619,9 @@ type KeyBinding struct {
 	Service  string `protobuf:"bytes,5,opt,name=service,proto3" json:"service,omitempty"`
 	Client   string `protobuf:"bytes,6,opt,name=client,proto3" json:"client,omitempty"`
 	Reviewer string `protobuf:"bytes,7,opt,name=reviewer,proto3" json:"reviewer,omitempty"`
-	// A pseudonym: the key of a user's device.
+	// A pseudonym: the key of a user's device. It enrols itself beside a token
+	// of a login through a registered user client (azp, or the sole aud),
+	// without act.
 	User string `protobuf:"bytes,8,opt,name=user,proto3" json:"user,omitempty"`
 	// By log time, exclusive: until when the key may sign. Empty: until it is
 	// replaced or revoked. The key of a certificate ends with it at the latest.

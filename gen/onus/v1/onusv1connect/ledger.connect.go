@@ -61,6 +61,8 @@ const (
 	LedgerServiceGetCheckpointProcedure = "/onus.v1.LedgerService/GetCheckpoint"
 	// LedgerServiceGetChainProcedure is the fully-qualified name of the LedgerService's GetChain RPC.
 	LedgerServiceGetChainProcedure = "/onus.v1.LedgerService/GetChain"
+	// LedgerServiceCheckProcedure is the fully-qualified name of the LedgerService's Check RPC.
+	LedgerServiceCheckProcedure = "/onus.v1.LedgerService/Check"
 	// LedgerServiceFollowProcedure is the fully-qualified name of the LedgerService's Follow RPC.
 	LedgerServiceFollowProcedure = "/onus.v1.LedgerService/Follow"
 	// LedgerServiceEnrolProcedure is the fully-qualified name of the LedgerService's Enrol RPC.
@@ -81,6 +83,8 @@ const (
 	LedgerServiceListGrantsProcedure = "/onus.v1.LedgerService/ListGrants"
 	// LedgerServiceGetGrantProcedure is the fully-qualified name of the LedgerService's GetGrant RPC.
 	LedgerServiceGetGrantProcedure = "/onus.v1.LedgerService/GetGrant"
+	// LedgerServiceGetBundleProcedure is the fully-qualified name of the LedgerService's GetBundle RPC.
+	LedgerServiceGetBundleProcedure = "/onus.v1.LedgerService/GetBundle"
 )
 
 // LedgerServiceClient is a client for the onus.v1.LedgerService service.
@@ -108,6 +112,10 @@ type LedgerServiceClient interface {
 	GetCheckpoint(context.Context, *v1.GetCheckpointRequest) (*v1.GetCheckpointResponse, error)
 	// GetChain returns the records of the chain that a record belongs to.
 	GetChain(context.Context, *v1.GetChainRequest) (*v1.GetChainResponse, error)
+	// Check says what the verdict on an action would be, were its record logged
+	// now: may I? Nothing is logged; who wants the log to show that it asked
+	// logs the decision with its proposal first, and asks about that.
+	Check(context.Context, *v1.CheckRequest) (*v1.CheckResponse, error)
 	// Follow streams entries from an index on, as they become durable.
 	Follow(context.Context, *v1.FollowRequest) (*connect.ServerStreamForClient[v1.FollowResponse], error)
 	// Enrol logs the registration of a key that signs it itself: with a
@@ -129,6 +137,9 @@ type LedgerServiceClient interface {
 	ListGrants(context.Context, *v1.ListGrantsRequest) (*v1.ListGrantsResponse, error)
 	// GetGrant returns one grant with those above it.
 	GetGrant(context.Context, *v1.GetGrantRequest) (*v1.GetGrantResponse, error)
+	// GetBundle streams an evidence file (docs/evidence.md): the chains of
+	// records, with what they rest on, under one checkpoint.
+	GetBundle(context.Context, *v1.GetBundleRequest) (*connect.ServerStreamForClient[v1.GetBundleResponse], error)
 }
 
 // NewLedgerServiceClient constructs a client for the onus.v1.LedgerService service. By default, it
@@ -209,6 +220,12 @@ func NewLedgerServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		check: connect.NewClient[v1.CheckRequest, v1.CheckResponse](
+			httpClient,
+			baseURL+LedgerServiceCheckProcedure,
+			connect.WithSchema(ledgerServiceMethods.ByName("Check")),
+			connect.WithClientOptions(opts...),
+		),
 		follow: connect.NewClient[v1.FollowRequest, v1.FollowResponse](
 			httpClient,
 			baseURL+LedgerServiceFollowProcedure,
@@ -263,6 +280,12 @@ func NewLedgerServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		getBundle: connect.NewClient[v1.GetBundleRequest, v1.GetBundleResponse](
+			httpClient,
+			baseURL+LedgerServiceGetBundleProcedure,
+			connect.WithSchema(ledgerServiceMethods.ByName("GetBundle")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -278,6 +301,7 @@ type ledgerServiceClient struct {
 	getConsistency    *connect.Client[v1.GetConsistencyRequest, v1.GetConsistencyResponse]
 	getCheckpoint     *connect.Client[v1.GetCheckpointRequest, v1.GetCheckpointResponse]
 	getChain          *connect.Client[v1.GetChainRequest, v1.GetChainResponse]
+	check             *connect.Client[v1.CheckRequest, v1.CheckResponse]
 	follow            *connect.Client[v1.FollowRequest, v1.FollowResponse]
 	enrol             *connect.Client[v1.EnrolRequest, v1.EnrolResponse]
 	listAgents        *connect.Client[v1.ListAgentsRequest, v1.ListAgentsResponse]
@@ -286,6 +310,7 @@ type ledgerServiceClient struct {
 	getKey            *connect.Client[v1.GetKeyRequest, v1.GetKeyResponse]
 	listGrants        *connect.Client[v1.ListGrantsRequest, v1.ListGrantsResponse]
 	getGrant          *connect.Client[v1.GetGrantRequest, v1.GetGrantResponse]
+	getBundle         *connect.Client[v1.GetBundleRequest, v1.GetBundleResponse]
 }
 
 // Submit calls onus.v1.LedgerService.Submit.
@@ -378,6 +403,15 @@ func (c *ledgerServiceClient) GetChain(ctx context.Context, req *v1.GetChainRequ
 	return nil, err
 }
 
+// Check calls onus.v1.LedgerService.Check.
+func (c *ledgerServiceClient) Check(ctx context.Context, req *v1.CheckRequest) (*v1.CheckResponse, error) {
+	response, err := c.check.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // Follow calls onus.v1.LedgerService.Follow.
 func (c *ledgerServiceClient) Follow(ctx context.Context, req *v1.FollowRequest) (*connect.ServerStreamForClient[v1.FollowResponse], error) {
 	return c.follow.CallServerStream(ctx, connect.NewRequest(req))
@@ -446,6 +480,11 @@ func (c *ledgerServiceClient) GetGrant(ctx context.Context, req *v1.GetGrantRequ
 	return nil, err
 }
 
+// GetBundle calls onus.v1.LedgerService.GetBundle.
+func (c *ledgerServiceClient) GetBundle(ctx context.Context, req *v1.GetBundleRequest) (*connect.ServerStreamForClient[v1.GetBundleResponse], error) {
+	return c.getBundle.CallServerStream(ctx, connect.NewRequest(req))
+}
+
 // LedgerServiceHandler is an implementation of the onus.v1.LedgerService service.
 type LedgerServiceHandler interface {
 	// Submit logs one record and returns when it is durable, with its proof.
@@ -471,6 +510,10 @@ type LedgerServiceHandler interface {
 	GetCheckpoint(context.Context, *v1.GetCheckpointRequest) (*v1.GetCheckpointResponse, error)
 	// GetChain returns the records of the chain that a record belongs to.
 	GetChain(context.Context, *v1.GetChainRequest) (*v1.GetChainResponse, error)
+	// Check says what the verdict on an action would be, were its record logged
+	// now: may I? Nothing is logged; who wants the log to show that it asked
+	// logs the decision with its proposal first, and asks about that.
+	Check(context.Context, *v1.CheckRequest) (*v1.CheckResponse, error)
 	// Follow streams entries from an index on, as they become durable.
 	Follow(context.Context, *v1.FollowRequest, *connect.ServerStream[v1.FollowResponse]) error
 	// Enrol logs the registration of a key that signs it itself: with a
@@ -492,6 +535,9 @@ type LedgerServiceHandler interface {
 	ListGrants(context.Context, *v1.ListGrantsRequest) (*v1.ListGrantsResponse, error)
 	// GetGrant returns one grant with those above it.
 	GetGrant(context.Context, *v1.GetGrantRequest) (*v1.GetGrantResponse, error)
+	// GetBundle streams an evidence file (docs/evidence.md): the chains of
+	// records, with what they rest on, under one checkpoint.
+	GetBundle(context.Context, *v1.GetBundleRequest, *connect.ServerStream[v1.GetBundleResponse]) error
 }
 
 // NewLedgerServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -568,6 +614,12 @@ func NewLedgerServiceHandler(svc LedgerServiceHandler, opts ...connect.HandlerOp
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	ledgerServiceCheckHandler := connect.NewUnaryHandlerSimple(
+		LedgerServiceCheckProcedure,
+		svc.Check,
+		connect.WithSchema(ledgerServiceMethods.ByName("Check")),
+		connect.WithHandlerOptions(opts...),
+	)
 	ledgerServiceFollowHandler := connect.NewServerStreamHandlerSimple(
 		LedgerServiceFollowProcedure,
 		svc.Follow,
@@ -622,6 +674,12 @@ func NewLedgerServiceHandler(svc LedgerServiceHandler, opts ...connect.HandlerOp
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	ledgerServiceGetBundleHandler := connect.NewServerStreamHandlerSimple(
+		LedgerServiceGetBundleProcedure,
+		svc.GetBundle,
+		connect.WithSchema(ledgerServiceMethods.ByName("GetBundle")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/onus.v1.LedgerService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case LedgerServiceSubmitProcedure:
@@ -644,6 +702,8 @@ func NewLedgerServiceHandler(svc LedgerServiceHandler, opts ...connect.HandlerOp
 			ledgerServiceGetCheckpointHandler.ServeHTTP(w, r)
 		case LedgerServiceGetChainProcedure:
 			ledgerServiceGetChainHandler.ServeHTTP(w, r)
+		case LedgerServiceCheckProcedure:
+			ledgerServiceCheckHandler.ServeHTTP(w, r)
 		case LedgerServiceFollowProcedure:
 			ledgerServiceFollowHandler.ServeHTTP(w, r)
 		case LedgerServiceEnrolProcedure:
@@ -660,6 +720,8 @@ func NewLedgerServiceHandler(svc LedgerServiceHandler, opts ...connect.HandlerOp
 			ledgerServiceListGrantsHandler.ServeHTTP(w, r)
 		case LedgerServiceGetGrantProcedure:
 			ledgerServiceGetGrantHandler.ServeHTTP(w, r)
+		case LedgerServiceGetBundleProcedure:
+			ledgerServiceGetBundleHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -709,6 +771,10 @@ func (UnimplementedLedgerServiceHandler) GetChain(context.Context, *v1.GetChainR
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("onus.v1.LedgerService.GetChain is not implemented"))
 }
 
+func (UnimplementedLedgerServiceHandler) Check(context.Context, *v1.CheckRequest) (*v1.CheckResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("onus.v1.LedgerService.Check is not implemented"))
+}
+
 func (UnimplementedLedgerServiceHandler) Follow(context.Context, *v1.FollowRequest, *connect.ServerStream[v1.FollowResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("onus.v1.LedgerService.Follow is not implemented"))
 }
@@ -739,4 +805,8 @@ func (UnimplementedLedgerServiceHandler) ListGrants(context.Context, *v1.ListGra
 
 func (UnimplementedLedgerServiceHandler) GetGrant(context.Context, *v1.GetGrantRequest) (*v1.GetGrantResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("onus.v1.LedgerService.GetGrant is not implemented"))
+}
+
+func (UnimplementedLedgerServiceHandler) GetBundle(context.Context, *v1.GetBundleRequest, *connect.ServerStream[v1.GetBundleResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("onus.v1.LedgerService.GetBundle is not implemented"))
 }
