@@ -278,6 +278,8 @@ func TestCalleeChecksGrants(t *testing.T) {
 	}
 	revoked := grant(agent.Delegation{Agent: planner})
 	must(op.RevokeGrant(t.Context(), revoked, "over"))
+	short := agent.Link{Record: record.ID{1}, Origin: origin, Grant: grant(agent.Delegation{Agent: buyer, MaxDepth: 1, Expires: time.Now().Add(-time.Minute)})}
+	below := must(w.agent(t, buyer, nil).Delegate(agent.WithLink(t.Context(), short), planner, orders)).Grant
 	for name, tc := range map[string]struct {
 		grant  record.ID
 		status int
@@ -289,6 +291,7 @@ func TestCalleeChecksGrants(t *testing.T) {
 		"another's":        {grant(agent.Delegation{Agent: buyer}), 403, "was given to " + buyer},
 		"another instance": {grant(agent.Delegation{Agent: planner, Instance: "p-9"}), 403, `was given to instance "p-9"`},
 		"expired":          {grant(agent.Delegation{Agent: planner, Expires: time.Now().Add(-time.Minute)}), 403, "has expired"},
+		"above expired":    {below, 403, "when what it rests on expired"},
 		"not in force yet": {grant(agent.Delegation{Agent: planner, NotBefore: time.Now().Add(time.Hour)}), 403, "not in force yet"},
 		"revoked":          {revoked, 403, "is revoked"},
 		"no grant":         {must(a.Record(t.Context(), intent("x"))).ID, 403, "no grant in the log"},
@@ -374,6 +377,7 @@ func TestCalleeNewRefuses(t *testing.T) {
 		"Audience": func(c *callee.Config) { c.Audience = "" },
 		"URL":      func(c *callee.Config) { c.URL = "buyer.example.com" },
 		"URL is":   func(c *callee.Config) { c.URL = "https://buyer.example.com?x" },
+		"Agent":    func(c *callee.Config) { c.Agent = "buyer" },
 		"TTL":      func(c *callee.Config) { c.TTL = -1 },
 	} {
 		cfg := callee.Config{Ledger: w.client(t, nil), Audience: buyer, URL: "https://buyer.example.com"}

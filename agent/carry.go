@@ -3,6 +3,8 @@ package agent
 import (
 	"fmt"
 	"net/http"
+
+	"github.com/onus-ledger/onus/verifier/record"
 )
 
 // Header is the HTTP header that carries a link: once, in its text form.
@@ -20,7 +22,11 @@ func Inject(h http.Header, l Link) {
 }
 
 // Extract returns the link in a request's headers; a zero link if there is
-// none.
+// none. Its grant is left out: anybody can write one there, and an agent that
+// acted under it would do a stranger's work on what somebody else granted. The
+// gate of package callee takes the grant over, from a caller that has proven to
+// be one that may hand it on. Who proves callers in another way reads the header
+// with [ParseLink], and must ask [Client.Grant] whether that caller gave it.
 func Extract(h http.Header) (Link, error) {
 	switch vs := h.Values(Header); len(vs) {
 	case 0:
@@ -30,7 +36,7 @@ func Extract(h http.Header) (Link, error) {
 		if err != nil {
 			return Link{}, fmt.Errorf("header %s: %w", Header, err)
 		}
-		return l, nil
+		return l.Under(record.ID{}), nil
 	default:
 		return Link{}, fmt.Errorf("header %s stands there %d times: one record asks for the work", Header, len(vs))
 	}
@@ -45,7 +51,7 @@ func InjectMeta(meta map[string]any, l Link) {
 }
 
 // ExtractMeta returns the link in a message's metadata; a zero link if there is
-// none.
+// none. Its grant is left out, as [Extract] says.
 func ExtractMeta(meta map[string]any) (Link, error) {
 	v, ok := meta[MetaKey]
 	if !ok {
@@ -59,7 +65,7 @@ func ExtractMeta(meta map[string]any) (Link, error) {
 	if err != nil {
 		return Link{}, fmt.Errorf("metadata %s: %w", MetaKey, err)
 	}
-	return l, nil
+	return l.Under(record.ID{}), nil
 }
 
 // Transport sends the link in a request's context along with the request. Use
@@ -83,9 +89,12 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return base.RoundTrip(req)
 }
 
-// Middleware puts the link in a request's headers into its context. A request
-// whose header is not a link is answered with 400 Bad Request: to pass over it
-// would lose who asked for the work.
+// Middleware puts the link in a request's headers into its context, without its
+// grant: see [Extract]. What is done in that context names the caller's record
+// as its parent, and is not done on anybody's authority because the caller says
+// so. Behind a gate of package callee, the gate's link stays, with the grant
+// that it took over. A request whose header is not a link is answered with 400
+// Bad Request: to pass over it would lose who asked for the work.
 func Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		l, err := Extract(req.Header)
@@ -93,7 +102,7 @@ func Middleware(next http.Handler) http.Handler {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		if !l.IsZero() {
+		if has, _ := LinkFrom(req.Context()); !l.IsZero() && has.Record != l.Record {
 			req = req.WithContext(WithLink(req.Context(), l))
 		}
 		next.ServeHTTP(w, req)

@@ -75,8 +75,8 @@ type ApprovalRule struct {
 //	…
 //	resp, err := client.Do(req.WithContext(agent.WithLink(ctx, link)))
 //
-// The child, behind [Middleware] or [ExtractMeta], then acts under the grant
-// by itself. The context with that link is for the call: in it, this agent's
+// The child, behind a gate of package callee, then acts under the grant by
+// itself; the client proves to it who calls ([ProofTransport]). The context with that link is for the call: in it, this agent's
 // own records go on under its own grant, with the delegation as their parent.
 //
 // Without a grant in the context, and without a user, an agent has nothing to

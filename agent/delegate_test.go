@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/onus-ledger/onus/agent"
+	"github.com/onus-ledger/onus/agent/callee"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/gen/onus/v1/onusv1connect"
 	"github.com/onus-ledger/onus/verifier/record"
@@ -29,10 +30,15 @@ func TestDelegate(t *testing.T) {
 
 	parent, child := w.agent(t, planner, nil), w.agent(t, buyer, nil)
 	var bought *agent.Receipt
-	srv := httptest.NewServer(agent.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+	srv := httptest.NewUnstartedServer(nil)
+	gate := must(callee.New(callee.Config{Ledger: child.Client, Audience: buyer, URL: "http://" + srv.Listener.Addr().String()}))
+	handler := http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 		done := must(child.Do(req.Context(), order(100), func(context.Context) (agent.Outcome, error) { return agent.Outcome{}, nil }))
 		bought = done.Action
-	})))
+	})
+	// The other middleware, inside, changes nothing.
+	srv.Config.Handler = gate.Middleware(agent.Middleware(handler))
+	srv.Start()
 	defer srv.Close()
 
 	ctx = agent.WithLink(ctx, asked.Link().Under(given.ID))
@@ -58,10 +64,17 @@ func TestDelegate(t *testing.T) {
 	}
 
 	handing := agent.WithLink(ctx, link)
-	client := &http.Client{Transport: &agent.Transport{}}
+	client := &http.Client{Transport: &agent.ProofTransport{Agent: parent, Audience: buyer}}
 	must(client.Do(must(http.NewRequestWithContext(handing, "POST", srv.URL, nil)))).Body.Close()
 	if m := w.message(bought); m.GetGrant() != link.Grant.String() || m.GetParent() != link.Record.String() || m.GetParentAgent() != planner {
 		t.Errorf("the order is %v, want it under the buyer's grant, asked for by the planner", m)
+	}
+	// Without a proof of who sends it, a link gives a parent and no authority.
+	unproven := httptest.NewServer(agent.Middleware(handler))
+	defer unproven.Close()
+	must((&http.Client{Transport: &agent.Transport{}}).Do(must(http.NewRequestWithContext(handing, "POST", unproven.URL, nil)))).Body.Close()
+	if m := w.message(bought); m.GetGrant() != "" || m.GetParent() != link.Record.String() || m.GetParentAgent() != planner {
+		t.Errorf("the order is %v, want it under no grant, asked for by the planner", m)
 	}
 	// What is in the link is the child's: the planner goes on under its own.
 	if m := w.message(must(parent.Record(handing, intent("note")))); m.GetGrant() != given.ID.String() {

@@ -45,7 +45,9 @@
 // What an agent may do is said by grants, which are records too. A user or an
 // operator gives one (package party); an agent passes a part of its own on with
 // one call, [Agent.Delegate], which returns a link that carries the new grant.
-// The child's records take parent and grant from that link by themselves. What
+// The child's records take parent and grant from that link by themselves, once
+// the caller has proven who it is: without a proof a link gives a parent and no
+// authority. What
 // needs a person's approval is logged as a proposal (Decision.Proposal);
 // [Client.AwaitAnswer] waits, and the action then names the approval.
 //

@@ -123,10 +123,16 @@ func (c *Client) EnrolKey(ctx context.Context, party *onusv1.Author, key crypto.
 	if err != nil {
 		return nil, err
 	}
-	signed, err := c.Sign(signer, &onusv1.Record{
+	m := &onusv1.Record{
 		Author: proto.CloneOf(party), User: party.GetUser(),
 		Body: &onusv1.Record_Registration{Registration: reg},
-	}, cred.UserToken)
+	}
+	if cred.UserToken != "" {
+		if _, m.Session, err = c.TokenUser(ctx, cred.UserToken); err != nil {
+			return nil, err
+		}
+	}
+	signed, err := c.Sign(signer, m, cred.UserToken)
 	if err != nil {
 		return nil, err
 	}

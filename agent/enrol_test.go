@@ -189,6 +189,30 @@ func TestRotate(t *testing.T) {
 	must(c.Record(t.Context(), intent("x")))
 }
 
+// The next key may have an end of its own.
+func TestRotateUntil(t *testing.T) {
+	w := newWorld(t)
+	a := w.agent(t, planner, nil)
+	end := time.Now().Add(time.Hour).Truncate(time.Second).UTC()
+	must(a.Rotate(t.Context(), newKey(), 0, agent.KeyUntil(end)))
+	if k := must(a.Key(t.Context(), a.KeyID())); !k.NotAfter.Equal(end) {
+		t.Errorf("the new key ends at %v, want %v", k.NotAfter, end)
+	}
+	must(a.Rotate(t.Context(), newKey(), 0, agent.KeyUntil(time.Time{})))
+	if k := must(a.Key(t.Context(), a.KeyID())); !k.NotAfter.IsZero() {
+		t.Errorf("the new key ends at %v, want no end", k.NotAfter)
+	}
+	before := a.KeyID()
+	if _, err := a.Rotate(t.Context(), newKey(), 0, agent.KeyUntil(time.Now().Add(-time.Minute))); !errors.As(err, new(*agent.RefusedError)) || a.KeyID() != before {
+		t.Errorf("to a key that has ended Rotate gives %v", err)
+	}
+	next := newKey()
+	must(w.client(t, nil).RotateKey(t.Context(), &onusv1.Author{Service: erp}, w.erpKey, next, 0, agent.KeyUntil(end)))
+	if k := must(a.Key(t.Context(), keyID(next))); !k.NotAfter.Equal(end) {
+		t.Errorf("the service's key ends at %v, want %v", k.NotAfter, end)
+	}
+}
+
 // A rotation whose answer is lost takes place when it is delivered.
 func TestRotateLostAnswer(t *testing.T) {
 	w := newWorld(t)

@@ -17,7 +17,10 @@ import (
 // the grant.
 //
 // A link is not a credential. Anybody can write one, and what it says counts
-// only where the log's own records bear it out.
+// only where the log's own records bear it out. So the grant of a link that
+// came from outside is no authority until it is known who sent it: [Extract],
+// [ExtractMeta] and [Middleware] leave it out, and the gate of package callee
+// takes it over from a proven caller that may hand it on.
 //
 // Its text form is four or five fields, a space between each two: the version,
 // the record's id, the agent's SPIFFE ID or "-" where no agent signed the
@@ -114,7 +117,8 @@ type held struct {
 
 // WithLink returns a context in which records are made at the request of l: a
 // [Step] without Parent takes it from there, and one without Grant acts under
-// the link's, as [Step] says.
+// the link's, as [Step] says. It takes l at its word: a link with a grant must
+// not come from a caller who is not proven.
 func WithLink(ctx context.Context, l Link) context.Context {
 	outer, _ := ctx.Value(linkKey{}).(*held)
 	return context.WithValue(ctx, linkKey{}, &held{l, outer})

@@ -106,6 +106,32 @@ func TestMeta(t *testing.T) {
 	}
 }
 
+// A link off the wire says who asks, and not on whose authority.
+func TestGrantOffTheWire(t *testing.T) {
+	h, meta := http.Header{}, map[string]any{}
+	agent.Inject(h, someLink.Under(record.ID{2}))
+	agent.InjectMeta(meta, someLink.Under(record.ID{2}))
+	if l, err := agent.Extract(h); err != nil || l != someLink {
+		t.Errorf("Extract gives %v, %v, want the link without its grant", l, err)
+	}
+	if l, err := agent.ExtractMeta(meta); err != nil || l != someLink {
+		t.Errorf("ExtractMeta gives %v, %v, want the link without its grant", l, err)
+	}
+	if l, err := agent.ParseLink(h.Get(agent.Header)); err != nil || l.Grant != (record.ID{2}) {
+		t.Errorf("ParseLink gives %v, %v, want what was sent", l, err)
+	}
+	// A link that the server has in its context is not the caller's.
+	own := agent.Link{Record: record.ID{9}, Origin: origin, Grant: record.ID{3}}
+	var got agent.Link
+	handler := agent.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) { got, _ = agent.LinkFrom(req.Context()) }))
+	req := httptest.NewRequestWithContext(agent.WithLink(t.Context(), own), "GET", "/", nil)
+	req.Header = h
+	handler.ServeHTTP(httptest.NewRecorder(), req)
+	if got != someLink {
+		t.Errorf("Middleware gives %v, want the caller's link, without a grant", got)
+	}
+}
+
 func TestTransportAndMiddleware(t *testing.T) {
 	var got agent.Link
 	var ok bool

@@ -27,7 +27,7 @@ func TestUser(t *testing.T) {
 		assurance int
 		author    *onusv1.Author
 	}{
-		"through a client":       {w.user(t, nil), 1, &onusv1.Author{Client: chat, KeyId: keyID(w.chatKey)}},
+		"through a client":       {w.user(t, claims{"sid": "s-2"}), 1, &onusv1.Author{Client: chat, KeyId: keyID(w.chatKey)}},
 		"by a device":            {device, 0, &onusv1.Author{User: device.Pseudonym(), KeyId: keyID(deviceKey)}},
 		"by a device, next time": {again, 0, &onusv1.Author{User: device.Pseudonym(), KeyId: keyID(deviceKey)}},
 	} {

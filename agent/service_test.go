@@ -242,28 +242,23 @@ func TestCounterOutage(t *testing.T) {
 // What the ledger will not log is lost, and not silently.
 func TestCounterLost(t *testing.T) {
 	w := newWorld(t)
-	for name, edit := range map[string]func(*service.Config){
-		"element that is none": func(c *service.Config) { c.Describe = func(*http.Request) service.Seen { return service.Seen{} } },
-		"key of nobody":        func(c *service.Config) { c.Signer = newKey() },
-	} {
-		var mu sync.Mutex
-		var failed []error
-		s := serveTarget(t, w, func(http.ResponseWriter, *http.Request) {}, false, func(c *service.Config) {
-			edit(c)
-			c.Failed = func(err error) {
-				mu.Lock()
-				defer mu.Unlock()
-				failed = append(failed, err)
-			}
-		})
-		must(http.Get(s.URL)).Body.Close()
-		if err := s.rec.Close(t.Context()); err == nil || s.rec.Lost() != 1 || len(failed) != 1 {
-			t.Errorf("%s: Close gives %v, %d are lost, %v", name, err, s.rec.Lost(), failed)
+	var mu sync.Mutex
+	var failed []error
+	s := serveTarget(t, w, func(http.ResponseWriter, *http.Request) {}, false, func(c *service.Config) {
+		c.Signer = newKey() // of nobody
+		c.Failed = func(err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			failed = append(failed, err)
 		}
+	})
+	must(http.Get(s.URL)).Body.Close()
+	if err := s.rec.Close(t.Context()); err == nil || s.rec.Lost() != 1 || len(failed) != 1 {
+		t.Errorf("Close gives %v, %d are lost, %v", err, s.rec.Lost(), failed)
 	}
 	// By default the log hears of it.
 	var log bytes.Buffer
-	s := serveTarget(t, w, func(http.ResponseWriter, *http.Request) {}, false, func(c *service.Config) {
+	s = serveTarget(t, w, func(http.ResponseWriter, *http.Request) {}, false, func(c *service.Config) {
 		c.Signer, c.Logger = newKey(), slog.New(slog.NewTextHandler(&log, nil))
 	})
 	must(http.Get(s.URL)).Body.Close()

@@ -78,7 +78,7 @@ func TestTokenAsserted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Assurance != 0 || !strings.Contains(r.Why, "keys cannot be had") {
+	if r.Assurance != 0 || !strings.Contains(r.Why, "cannot be had") {
 		t.Errorf("assurance is %d (%s), want 0 and a reason", r.Assurance, r.Why)
 	}
 }

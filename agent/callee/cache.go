@@ -15,7 +15,8 @@ import (
 const (
 	maxKnown   = 4096
 	maxUnknown = 1024
-	// maxAsking is how many questions to the ledger may be open at once.
+	// maxAsking is how many questions may be open at once about what was not
+	// known before. To ask again about what was is bounded by maxKnown.
 	maxAsking = 16
 )
 
@@ -26,7 +27,8 @@ type cache[K comparable, V any] struct {
 
 	mu             sync.Mutex
 	asking         map[K]*answer[V] // under mu: not answered yet
-	known, unknown map[K]*answer[V] // under mu
+	strange        int              // under mu: how many of those were not known before
+	known, unknown map[K]*answer[V] // under mu; what is out of date too
 }
 
 type answer[V any] struct {
@@ -42,11 +44,13 @@ func newCache[K comparable, V any](ttl, timeout time.Duration, ask func(context.
 }
 
 // get returns what the ledger said, at most ttl ago. Calls that ask for the
-// same share one question.
+// same share one question. A flood of made-up keys turns away who is new, and
+// nobody who was known before.
 func (c *cache[K, V]) get(ctx context.Context, k K) (V, error) {
 	c.mu.Lock()
 	a := c.known[k]
-	if a == nil {
+	strange := a == nil
+	if strange {
 		a = c.unknown[k]
 	}
 	if a != nil && !time.Now().Before(a.until) {
@@ -56,15 +60,18 @@ func (c *cache[K, V]) get(ctx context.Context, k K) (V, error) {
 		a = c.asking[k]
 	}
 	if a == nil {
-		if len(c.asking) >= maxAsking {
+		if strange && c.strange >= maxAsking {
 			c.mu.Unlock()
 			var none V
 			return none, refuse(connect.CodeUnavailable, ReasonTooManyCalls, "", "too many callers are new at once", "try again")
 		}
 		a = &answer[V]{done: make(chan struct{})}
 		c.asking[k] = a
+		if strange {
+			c.strange++
+		}
 		// Not with this call's context: others may wait for the same answer.
-		go c.fetch(context.WithoutCancel(ctx), k, a)
+		go c.fetch(context.WithoutCancel(ctx), k, a, strange)
 	}
 	c.mu.Unlock()
 	select {
@@ -76,7 +83,7 @@ func (c *cache[K, V]) get(ctx context.Context, k K) (V, error) {
 	}
 }
 
-func (c *cache[K, V]) fetch(ctx context.Context, k K, a *answer[V]) {
+func (c *cache[K, V]) fetch(ctx context.Context, k K, a *answer[V], strange bool) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	asked := time.Now() // what is said may be as old as the question
@@ -85,16 +92,23 @@ func (c *cache[K, V]) fetch(ctx context.Context, k K, a *answer[V]) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.asking, k)
-	delete(c.known, k)
-	delete(c.unknown, k)
+	if strange {
+		c.strange--
+	}
 	switch {
 	case a.err == nil:
+		delete(c.unknown, k)
+		delete(c.known, k)
 		makeRoom(c.known, maxKnown)
 		c.known[k] = a
 	case errors.As(a.err, new(*agent.RefusedError)):
+		delete(c.known, k)
+		delete(c.unknown, k)
 		makeRoom(c.unknown, maxUnknown)
 		c.unknown[k] = a
 	}
+	// No answer: what was known stays, out of date, so that it need not stand in
+	// line with strangers when it is asked for again.
 	close(a.done)
 }
 

@@ -112,6 +112,66 @@ func TestCacheAsking(t *testing.T) {
 	})
 }
 
+// A flood of made-up keys does not keep out who was known a moment ago.
+func TestStrangersKeepOutNobodyKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(10*time.Second, time.Minute, func(_ context.Context, k string) (string, error) {
+			time.Sleep(50 * time.Millisecond) // the ledger is near
+			return k, nil
+		})
+		if _, err := c.get(t.Context(), "honest"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second) // the next question about it is due
+		for i := range maxAsking {   // 16 unsigned tokens with made-up kids
+			go c.get(t.Context(), string(rune('a'+i)))
+		}
+		synctest.Wait()
+		if _, err := c.get(t.Context(), "honest"); err != nil {
+			t.Errorf("a caller who was known 10 s ago gets: %v", err)
+		}
+		time.Sleep(time.Second)
+	})
+}
+
+// Who was known stays known while the ledger does not answer, and is let in at
+// once when it does.
+func TestOutageForgetsNobodyKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var down atomic.Bool
+		c := newCache(10*time.Second, time.Minute, func(_ context.Context, k string) (string, error) {
+			time.Sleep(50 * time.Millisecond)
+			if down.Load() {
+				return "", errors.New("down")
+			}
+			return k, nil
+		})
+		if _, err := c.get(t.Context(), "honest"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		down.Store(true)
+		if v, err := c.get(t.Context(), "honest"); err == nil {
+			t.Errorf("what is out of date is given out: %q", v)
+		}
+		down.Store(false)
+		for i := range maxAsking {
+			go c.get(t.Context(), string(rune('a'+i)))
+		}
+		synctest.Wait()
+		if _, err := c.get(t.Context(), "stranger"); err == nil {
+			t.Error("there is no limit on strangers")
+		}
+		if v, err := c.get(t.Context(), "honest"); v != "honest" || err != nil {
+			t.Errorf("after the outage the known one gets %q, %v", v, err)
+		}
+		time.Sleep(time.Second)
+		if c.strange != 0 || len(c.asking) != 0 {
+			t.Errorf("%d questions are counted, %d are open, want none", c.strange, len(c.asking))
+		}
+	})
+}
+
 func TestReplays(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	r := newReplays()

@@ -18,8 +18,28 @@
 //
 // or for one Connect handler, [Gate.Interceptor]. The handler asks [From] who
 // calls. The link that the caller sent is in the context too, so that an
-// agent's records there name it as their parent and act under its grant; a link
-// is the caller's word, not part of the proof.
+// agent's records there name it as their parent and act under its grant.
+//
+// # Whose grant
+//
+// A link is the caller's word, and not part of the proof. Its parent is taken as
+// said; its grant is not, or a caller could have its work done on what somebody
+// else granted to the callee. It is taken over if the log says that it was given
+// to the callee's class, Config.Agent, and
+//
+//   - the caller's class gave it ([agent.Agent.Delegate]),
+//   - or the operator did that answers for the caller,
+//   - or a user or an operator did, and the caller's proof names a grant in force
+//     that the same party gave to the caller, on behalf of the same user.
+//
+// A grant of the callee's that another than those names is refused with 403
+// Forbidden. One that is not the callee's, such as the caller's own, is left out
+// of the link. Whether a grant is in force and covers what is done under it is
+// judged by the log. The log is asked at most every Config.TTL for each grant.
+// In the handler, what the callee puts into a step itself (Step.Grant) is not
+// touched.
+//
+// # What is not kept
 //
 // What was seen of proofs is kept in memory. Behind several processes that
 // share a name, or right after a start, a proof that was overheard could be used
@@ -49,6 +69,11 @@ type Config struct {
 	// Audience is the callee as its callers name it: its SPIFFE ID or URL. It
 	// must be set.
 	Audience string
+	// Agent is the class of the agent that acts on what it is called for: a
+	// link's grant is taken over only if it was given to that class. Empty means
+	// the Audience, if that is a SPIFFE ID; with neither, none is. The Ledger's
+	// credential must be one that may read the class's grants.
+	Agent string
 	// URL is where callers reach it: scheme and host, and what stands before
 	// the paths that the handler sees. It comes from the configuration, as a
 	// proxy may change what a request says. It must be set.
@@ -84,7 +109,8 @@ type Caller struct {
 	// none. With Config.CheckGrants it is the caller's.
 	Grant record.ID
 	// Link names the record that asks for this; zero if the caller sent none.
-	// It is the caller's word.
+	// It is the caller's word, but for its grant, which is left out unless the
+	// caller may hand it on.
 	Link agent.Link
 }
 
@@ -123,6 +149,12 @@ func New(cfg Config) (*Gate, error) {
 		return nil, fmt.Errorf("config: URL is %.80q: set it to where callers reach this callee, such as https://buyer.example.com", cfg.URL)
 	case cfg.TTL < 0 || cfg.Timeout < 0:
 		return nil, errors.New("config: TTL or Timeout is negative")
+	}
+	if why := record.CheckSPIFFE(cfg.Agent); cfg.Agent != "" && why != "" {
+		return nil, fmt.Errorf("config: Agent is no SPIFFE ID: it %s", why)
+	}
+	if cfg.Agent == "" && record.CheckSPIFFE(cfg.Audience) == "" {
+		cfg.Agent = cfg.Audience
 	}
 	cfg.URL = strings.TrimSuffix(cfg.URL, "/")
 	if cfg.TTL == 0 {

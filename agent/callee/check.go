@@ -22,6 +22,7 @@ const (
 	ReasonOtherCaller  = "PROOF_OF_ANOTHER_CALLER"
 	ReasonReplay       = "PROOF_USED_BEFORE"
 	ReasonGrant        = "GRANT_NOT_THE_CALLERS"
+	ReasonHanded       = "GRANT_NOT_HANDED_ON"
 	ReasonLink         = "LINK_INVALID"
 	ReasonLedger       = "LEDGER_UNAVAILABLE"
 	ReasonTooManyCalls = "TOO_MANY_CALLS"
@@ -84,6 +85,9 @@ func (g *Gate) check(ctx context.Context, c call) (Caller, error) {
 			return Caller{}, err
 		}
 	}
+	if who.Link.Grant, err = g.handed(ctx, who, c.header.Get(agent.Header), now); err != nil {
+		return Caller{}, err
+	}
 	return who, nil
 }
 
@@ -118,38 +122,6 @@ func speaksFor(party *onusv1.Author, p *credential.Proof) string {
 		return fmt.Sprintf("says instance %q, but the key is bound to %q", p.Instance, party.GetInstance())
 	}
 	return ""
-}
-
-// checkGrant holds the grant that the caller names to the caller.
-func (g *Gate) checkGrant(ctx context.Context, who Caller, now time.Time) error {
-	held, err := g.grants.get(ctx, who.Grant)
-	no := (*agent.RefusedError)(nil)
-	if err != nil && !errors.As(err, &no) {
-		return g.unavailable("the grant "+who.Grant.String(), err)
-	}
-	var h *onusv1.Grant
-	if held != nil {
-		h = held.Grant
-	}
-	why := ""
-	switch {
-	case no != nil:
-		why = "is no grant in the log that this callee may see"
-	case h.GetAgent() != who.Agent || h.GetInstance() != "" && h.GetInstance() != who.Instance:
-		why = "was given to " + h.GetAgent() + ", the caller is " + who.Agent
-		if h.GetAgent() == who.Agent {
-			why = fmt.Sprintf("was given to instance %q, the caller is %q", h.GetInstance(), who.Instance)
-		}
-	case held.Revoked():
-		why = "is revoked, or one above it is"
-	case h.GetExpires() != nil && !now.Before(h.GetExpires().AsTime()):
-		why = "has expired"
-	case h.GetNotBefore() != nil && now.Before(h.GetNotBefore().AsTime()):
-		why = "is not in force yet"
-	default:
-		return nil
-	}
-	return refuse(connect.CodePermissionDenied, ReasonGrant, "proof.grant", why, "act under a grant that is yours")
 }
 
 // unauthenticated is for a proof that is not good.

@@ -1,18 +1,18 @@
 package callee
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 
 	"connectrpc.com/connect"
 	"github.com/onus-ledger/onus/agent"
+	"github.com/onus-ledger/onus/agent/internal/problem"
 )
 
 // Middleware lets requests through that prove who makes them; [From] tells the
 // handler. Others get 401 Unauthorized with a problem (RFC 9457) that says what
-// is wrong; 403 for a grant that is not the caller's; 400 for a link that is
-// none; 503 while the ledger cannot be asked.
+// is wrong; 403 for a grant that is not the caller's to act under, or to hand on;
+// 400 for a link that is none; 503 while the ledger cannot be asked.
 func (g *Gate) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		who, err := g.check(req.Context(), call{req.Header, req.Method, req.URL.EscapedPath()})
@@ -31,31 +31,15 @@ var statuses = map[connect.Code]int{
 	connect.CodeUnavailable:      http.StatusServiceUnavailable,
 }
 
-// problem is RFC 9457's, with our own members.
-type problem struct {
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Detail string `json:"detail"`
-	Reason string `json:"reason"`
-	Field  string `json:"field,omitempty"`
-	Next   string `json:"next"`
-}
-
 func (g *Gate) answer(w http.ResponseWriter, err error) {
 	r := refusalOf(err)
-	p := problem{Status: statuses[r.code], Detail: r.Error(), Reason: r.err.Reason, Field: r.err.Field, Next: r.err.Next}
-	p.Title = http.StatusText(p.Status)
-	h := w.Header()
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("Cache-Control", "no-store")
 	switch r.code {
 	case connect.CodeUnauthenticated:
-		h.Set("WWW-Authenticate", challenge) // RFC 9110, section 11.6.1
+		w.Header().Set("WWW-Authenticate", challenge) // RFC 9110, section 11.6.1
 	case connect.CodeUnavailable:
-		h.Set("Retry-After", "1")
+		w.Header().Set("Retry-After", "1")
 	}
-	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p) // the caller may be gone
+	problem.Write(w, statuses[r.code], r.err)
 }
 
 const challenge = agent.ProofHeader + ` realm="onus"`

@@ -3,14 +3,18 @@ package service
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"connectrpc.com/connect"
+	"github.com/onus-ledger/onus/agent"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 )
 
 // Interceptor is [Recorder.Middleware] for one Connect handler. A unary call is
-// recorded before its answer goes out, a stream at its end; what a stream is
-// about the handler says with [Saw]. The codes unauthenticated and
+// recorded before its answer goes out, a stream at its end. Of a stream the
+// service's and the method's name are seen; what it is about the handler says
+// with [Saw]. A call that could not be recorded gets invalid_argument, with an
+// onus.v1.Problem as the detail, and is not carried out. The codes unauthenticated and
 // permission_denied say that the caller was refused. On a client it does
 // nothing.
 func (r *Recorder) Interceptor() connect.Interceptor { return &interceptor{r} }
@@ -22,10 +26,11 @@ func (i *interceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		if req.Spec().IsClient {
 			return next(ctx, req)
 		}
-		ctx, s, err := look(ctx, req.Header())
+		ctx, s, err := i.recorder.look(ctx, req.Header())
 		if err != nil {
-			return nil, connect.NewError(connect.CodeInvalidArgument, err)
+			return nil, invalidArgument(err)
 		}
+		s.seen = called(req.Spec())
 		if describe := i.recorder.cfg.DescribeCall; describe != nil {
 			s.seen = describe(req)
 		}
@@ -43,16 +48,26 @@ func (i *interceptor) WrapStreamingClient(next connect.StreamingClientFunc) conn
 
 func (i *interceptor) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
-		ctx, s, err := look(ctx, conn.RequestHeader())
+		ctx, s, err := i.recorder.look(ctx, conn.RequestHeader())
 		if err != nil {
-			return connect.NewError(connect.CodeInvalidArgument, err)
+			return invalidArgument(err)
 		}
+		s.seen = called(conn.Spec())
 		return i.around(s, func() error { return next(ctx, conn) })
 	}
 }
 
+// called is what is seen of a call before anybody says more.
+func called(spec connect.Spec) Seen {
+	service, method, _ := strings.Cut(strings.TrimPrefix(spec.Procedure, "/"), "/")
+	return Seen{Element: agent.Element{Type: service, Action: method}}
+}
+
 // around runs a handler and records the call.
 func (i *interceptor) around(s *sighting, handle func() error) (err error) {
+	if err := i.recorder.check(s); err != nil {
+		return invalidArgument(err)
+	}
 	if !i.recorder.begin() {
 		return connect.NewError(connect.CodeUnavailable, errors.New("the call was not carried out: it could not be recorded now: try again"))
 	}
@@ -63,7 +78,7 @@ func (i *interceptor) around(s *sighting, handle func() error) (err error) {
 		}
 		decision, status := judgeError(err)
 		if connect.CodeOf(err) == connect.CodeUnauthenticated {
-			s.header = nil // as in answer.tell
+			s.token = nil // as in answer.tell
 		}
 		i.recorder.record(s, decision, status)
 	}()

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 
+	"github.com/onus-ledger/onus/agent/internal/problem"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 )
 
@@ -13,17 +14,22 @@ import (
 // anything else that it was allowed: then 2xx and 3xx that it succeeded, other
 // 4xx that it failed, and 5xx that nobody can tell.
 //
-// A request that brings a link which is none gets 400 Bad Request: to pass over
-// it would lose who asked for the work.
+// A request that could not be recorded as Config.Describe words it gets 400 Bad
+// Request, with a problem (RFC 9457), and is not carried out; so does one that
+// brings a link which is none: to pass over it would lose who asked for the
+// work.
 func (r *Recorder) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		ctx, s, err := look(req.Context(), req.Header)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
+		ctx, s, err := r.look(req.Context(), req.Header)
+		if err == nil {
+			if r.cfg.Describe != nil {
+				s.seen = r.cfg.Describe(req)
+			}
+			err = r.check(s)
 		}
-		if r.cfg.Describe != nil {
-			s.seen = r.cfg.Describe(req)
+		if err != nil {
+			problem.Write(w, http.StatusBadRequest, problemOf(err))
+			return
 		}
 		if !r.begin() {
 			w.Header().Set("Retry-After", "1")
@@ -63,7 +69,7 @@ func (a *answer) tell(status int) {
 	if status == http.StatusUnauthorized {
 		// Nobody vouches for this token; its words would fill the ledger's
 		// book of pseudonyms.
-		a.sighting.header = nil
+		a.sighting.token = nil
 	}
 	a.recorder.record(a.sighting, decision, ended)
 }

@@ -23,6 +23,10 @@
 // is on the ledger's disk. Otherwise a crash in between would leave an effect
 // that only the agent speaks of, and the caller could cause it.
 //
+// What is seen of a request is held to the rules of records before it is carried
+// out. One that is worded so that no record can hold it, with a zero-width space
+// in an id, say, is refused and does nothing.
+//
 // While the ledger is away, an answer waits for Config.Patience and then goes
 // out, since the effect has happened; the record stays in a bounded queue and is
 // delivered later. A request takes its place in the queue before the handler
@@ -61,8 +65,8 @@ type Config struct {
 	// Describe says what a request asks for, before it is handled. A handler
 	// that knows better says so with [Saw]. It must be set for Middleware.
 	Describe func(*http.Request) Seen
-	// DescribeCall is the same for a unary Connect call, with its message. It
-	// must be set for Interceptor, unless handlers call [Saw].
+	// DescribeCall is the same for a unary Connect call, with its message; nil
+	// means that the service's name is the type and the method's the action.
 	DescribeCall func(connect.AnyRequest) Seen
 	// Queue is how many requests may be under way or wait for the ledger; 0
 	// means 1,024.
