@@ -59,7 +59,10 @@ const (
 type Audit struct {
 	registry  *registry.Registry
 	authority *authority.State
-	roots     *Roots
+	store     authority.Store
+	// chains holds what is judged at the end; nil if nothing is.
+	chains *logChains
+	roots  *Roots
 	// unpinned holds the trust domains and issuers' URLs whose newest entry in
 	// the log has a key that the auditor did not pin.
 	unpinned map[string]bool
@@ -131,10 +134,11 @@ func NewAudit() *Audit { return NewPinnedAudit(&Roots{}) }
 // NewPinnedAudit begins an audit that compares the issuers' keys and trust
 // bundles in the log with those that the auditor has from elsewhere.
 func NewPinnedAudit(roots *Roots) *Audit {
-	reg := registry.New()
+	reg, store := registry.New(), authority.NewMemory()
 	return &Audit{
 		registry:  reg,
-		authority: authority.New(reg, authority.NewMemory()),
+		authority: authority.New(reg, store),
+		store:     store,
 		roots:     roots,
 		unpinned:  map[string]bool{},
 		frontier:  tree.NewFrontier(),
@@ -158,6 +162,9 @@ func (a *Audit) Add(entries [][]byte) {
 	// What depends on the order: bindings, stamps, time, root.
 	for i := range cs {
 		a.inOrder(&cs[i])
+		if a.chains != nil {
+			a.chains.keep(&cs[i], a.report.Entries-1, entries[i])
+		}
 	}
 }
 
@@ -247,12 +254,18 @@ func (a *Audit) Locate(consistent func(size int64, root tree.Hash) (bool, error)
 
 // parallel calls f(0) to f(n-1) on all processors.
 func parallel(n int, f func(i int)) {
+	parallelWith(n, func() struct{} { return struct{}{} }, func(_ struct{}, i int) { f(i) })
+}
+
+// parallelWith does the same, where each goroutine has something of its own.
+func parallelWith[T any](n int, own func() T, f func(T, int)) {
 	workers := min(runtime.GOMAXPROCS(0), n)
 	var wg sync.WaitGroup
 	for w := range workers {
 		wg.Go(func() {
+			mine := own()
 			for i := w; i < n; i += workers {
-				f(i)
+				f(mine, i)
 			}
 		})
 	}

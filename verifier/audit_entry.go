@@ -8,6 +8,7 @@ import (
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier/authority"
+	"github.com/onus-ledger/onus/verifier/chain"
 	"github.com/onus-ledger/onus/verifier/entry"
 	"github.com/onus-ledger/onus/verifier/record"
 	"github.com/onus-ledger/onus/verifier/registry"
@@ -182,18 +183,24 @@ func (a *Audit) judge(c *checked, index int64) {
 // admissible says why an honest ledger would have refused r, for what the log
 // before it says.
 func (a *Audit) admissible(r *record.Record, index int64, s *entry.Stamp) error {
-	if rev, ok := a.registry.Rejected(r, index); ok {
-		return fmt.Errorf("is by %s, which entry %d revoked, and the genesis has such records rejected", rev.Target(), rev.Index)
-	}
-	if b := r.Msg.GetRejection(); b != nil {
-		if err := a.registry.CheckRejection(b, index); err != nil {
-			return err
-		}
+	if err := rejected(a.registry, r, index); err != nil {
+		return err
 	}
 	if err := a.authority.Check(r, index, s.LogTime); err != nil {
 		return err
 	}
 	return authority.CheckWord(r, s)
+}
+
+// rejected is what of it the registry alone shows.
+func rejected(reg *registry.Registry, r *record.Record, index int64) error {
+	if rev, ok := reg.Rejected(r, index); ok {
+		return fmt.Errorf("is by %s, which entry %d revoked, and the genesis has such records rejected", rev.Target(), rev.Index)
+	}
+	if b := r.Msg.GetRejection(); b != nil {
+		return reg.CheckRejection(b, index)
+	}
+	return nil
 }
 
 // count adds an entry that is in order to the report.
@@ -216,14 +223,17 @@ func (a *Audit) count(c *checked, index int64) {
 		if k := b.Registration.GetKey(); k != nil {
 			a.countBinding(k, index)
 		}
-	case *onusv1.Record_KeySet:
-		a.pinKeySet(b.KeySet, index)
-	case *onusv1.Record_TrustBundle:
-		a.pinBundle(b.TrustBundle, index)
+	case *onusv1.Record_KeySet, *onusv1.Record_TrustBundle:
+		if whose, keys := keysIn(c.rec); whose != "" { // the registry has read it
+			a.pin(whose, keys, index)
+		}
 	}
 }
 
 func (a *Audit) fault(index int64, finding, detail string) {
+	if a.chains != nil {
+		a.chains.fault(index, chain.Fault{Code: finding, Text: detail})
+	}
 	a.report.FaultCount++
 	if len(a.report.Faults) < MaxFaults {
 		a.report.Faults = append(a.report.Faults, Fault{index, finding, detail})

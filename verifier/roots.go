@@ -16,10 +16,17 @@ import (
 // that the host did not make them up.
 type Roots struct {
 	keys map[string]map[string]bool // by issuer or trust domain: key names
+	sets map[string][]*credential.KeySet
 }
 
 // AddIssuer pins keys of an issuer, in addition to those pinned before.
-func (r *Roots) AddIssuer(url string, set *credential.KeySet) { r.add("issuer "+url, set.Keys()) }
+func (r *Roots) AddIssuer(url string, set *credential.KeySet) {
+	r.add("issuer "+url, set.Keys())
+	if r.sets == nil {
+		r.sets = map[string][]*credential.KeySet{}
+	}
+	r.sets[url] = append(r.sets[url], set)
+}
 
 // AddDomain pins the roots and keys of a trust domain, in addition to those
 // pinned before.
@@ -46,31 +53,47 @@ func keyName(k *credential.Key) string {
 	return k.Use() + " key " + k.Thumbprint()
 }
 
-func (a *Audit) pinKeySet(k *onusv1.KeySet, index int64) {
-	if set, err := credential.ParseKeySet(k.GetJwks()); err == nil { // the registry has read it
-		a.pin("issuer "+k.GetIssuer(), set.Keys(), index)
+// keysIn returns whose keys a record of the registry holds, and which.
+func keysIn(r *record.Record) (whose string, keys []*credential.Key) {
+	switch b := r.Msg.GetBody().(type) {
+	case *onusv1.Record_KeySet:
+		if set, err := credential.ParseKeySet(b.KeySet.GetJwks()); err == nil { // the registry has read it
+			return "issuer " + b.KeySet.GetIssuer(), set.Keys()
+		}
+	case *onusv1.Record_TrustBundle:
+		if set, err := credential.ParseBundle(b.TrustBundle.GetDomain(), b.TrustBundle.GetBundle()); err == nil {
+			return "trust domain " + b.TrustBundle.GetDomain(), set.Keys()
+		}
 	}
-}
-
-func (a *Audit) pinBundle(t *onusv1.TrustBundle, index int64) {
-	if b, err := credential.ParseBundle(t.GetDomain(), t.GetBundle()); err == nil {
-		a.pin("trust domain "+t.GetDomain(), b.Keys(), index)
-	}
+	return "", nil
 }
 
 // pin compares what an entry says of an issuer or a trust domain with what the
 // auditor pinned of it.
 func (a *Audit) pin(whose string, keys []*credential.Key, index int64) {
-	pinned, ok := a.roots.keys[whose]
-	a.unpinned[whose] = !ok
-	for _, k := range keys {
-		if name := keyName(k); ok && !pinned[name] {
-			a.unpinned[whose] = true
-			if len(a.report.Unpinned) < MaxFaults {
-				a.report.Unpinned = append(a.report.Unpinned, Fault{index, UnpinnedKey, fmt.Sprintf("the log has a %s of %s that was not pinned", name, whose)})
-			}
+	unpinned, ok := a.roots.unpinned(whose, keys)
+	a.unpinned[whose] = !ok || len(unpinned) > 0
+	for _, name := range unpinned {
+		if len(a.report.Unpinned) < MaxFaults {
+			a.report.Unpinned = append(a.report.Unpinned, notPinned(index, whose, name))
 		}
 	}
+}
+
+// unpinned returns the names of the keys that were not pinned, if any key of
+// that issuer or trust domain was.
+func (r *Roots) unpinned(whose string, keys []*credential.Key) (names []string, ok bool) {
+	pinned, ok := r.keys[whose]
+	for _, k := range keys {
+		if name := keyName(k); ok && !pinned[name] {
+			names = append(names, name)
+		}
+	}
+	return names, ok
+}
+
+func notPinned(index int64, whose, name string) Fault {
+	return Fault{index, UnpinnedKey, fmt.Sprintf("the log has a %s of %s that was not pinned", name, whose)}
 }
 
 // countBinding counts a binding that the registry has accepted.

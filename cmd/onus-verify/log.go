@@ -27,7 +27,8 @@ import (
 func newLog() *cobra.Command {
 	var logKey, token, ca string
 	var issuerKeys, bundles []string
-	var asJSON bool
+	var asJSON, judge bool
+	var failOn string
 	cmd := &cobra.Command{
 		Use:   "log URL --log-key K",
 		Short: "Walk a whole log and verify every entry",
@@ -40,8 +41,12 @@ again, as of each entry, and compared with what the ledger stamped.
 Keys that workloads enrolled stand in the log with their credentials: an SVID or a
 token. These are checked against the trust bundles and key sets in the log. That
 those are the real ones is the host's word, unless you pin them: --issuer-keys,
---trust-bundle. Uses all processors; memory does not grow with the log, but
-for the ids of the first 4 million records and the registry.`,
+--trust-bundle.
+
+At the end every chain is judged: how many actions came out in which way, and the
+worst chains. For this the entries are kept in memory, up to 1 GiB of them; with
+--judge=false memory does not grow with the log, but for the ids of the first 4
+million records and the registry. Uses all processors.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 || !strings.Contains(args[0], "://") {
 				return errors.New("name the ledger's URL, such as http://127.0.0.1:8787")
@@ -61,7 +66,11 @@ for the ids of the first 4 million records and the registry.`,
 			if err != nil {
 				return err
 			}
-			v := &logVerifier{client: client, key: key, anchored: anchored, audit: verifier.NewPinnedAudit(roots), out: cmd.OutOrStdout(), asJSON: asJSON}
+			floor, err := parseFailOn(failOn)
+			if err != nil {
+				return err
+			}
+			v := &logVerifier{judge: judge, floor: floor, client: client, key: key, anchored: anchored, audit: verifier.NewPinnedAudit(roots), out: cmd.OutOrStdout(), asJSON: asJSON}
 			return v.run(cmd.Context())
 		},
 	}
@@ -71,6 +80,8 @@ for the ids of the first 4 million records and the registry.`,
 	cmd.Flags().StringArrayVar(&issuerKeys, "issuer-keys", nil, issuerKeysUsage)
 	cmd.Flags().StringArrayVar(&bundles, "trust-bundle", nil, trustBundleUsage)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&judge, "judge", true, "judge every chain at the end")
+	cmd.Flags().StringVar(&failOn, "fail-on", "high", failOnUsage)
 	return cmd
 }
 
@@ -106,6 +117,11 @@ type logVerifier struct {
 	audit    *verifier.Audit
 	out      io.Writer
 	asJSON   bool
+	judge    bool
+	floor    int
+	// judged is nil if nothing was; unjudged says why, where it was to be.
+	judged   *verifier.LogJudgement
+	unjudged string
 
 	checkpoint tree.Checkpoint
 	started    time.Time
@@ -129,8 +145,16 @@ func (v *logVerifier) run(ctx context.Context) error {
 	if v.checkpoint, err = v.key.Open(signed); err != nil {
 		return v.report([]string{err.Error()})
 	}
+	if v.judge {
+		v.audit.KeepChains()
+	}
 	if err := v.walk(ctx, v.audit.Add); err != nil {
 		return v.stopped(err)
+	}
+	if v.judge {
+		if v.judged, err = v.audit.Judge(); err != nil {
+			v.unjudged = err.Error()
+		}
 	}
 	problems := []string{}
 	if err := v.audit.Matches(v.checkpoint, v.key); err != nil {

@@ -15,10 +15,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Exit codes; 0 is genuine. 1 (findings) and 3 (a fork) are kept for commands
-// that judge and that remember.
+// Exit codes; 0 is genuine.
 const (
+	exitFindings   = 1 // genuine, and it shows findings at or above --fail-on
 	exitUsage      = 2 // usage or I/O: nothing was judged
+	exitFork       = 3 // the log signed two histories
 	exitBroken     = 4 // the evidence is broken
 	exitUnanchored = 5 // no log key was given: at best it agrees with itself
 )
@@ -47,11 +48,12 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "onus-verify",
 		Short: "Verify what an Onus ledger says, without trusting it",
-		Long: `Verify receipts and whole logs against a log key that you hold. A file or a
-server never supplies its own trust root.
+		Long: `Verify evidence files, receipts and whole logs against a log key that you hold.
+A file or a server never supplies its own trust root.
 
-Exit codes: 0 genuine; 2 usage or I/O, nothing was judged; 4 the evidence is
-broken; 5 no log key was given, so nothing is anchored.
+Exit codes: 0 genuine; 1 genuine, and it shows findings at or above --fail-on;
+2 usage or I/O, nothing was judged; 3 the log signed two histories; 4 the
+evidence is broken; 5 no log key was given, so nothing is anchored.
 
 Every flag can be set in the environment: --log-key is ONUS_LOG_KEY.`,
 		SilenceErrors: true,
@@ -61,6 +63,6 @@ Every flag can be set in the environment: --log-key is ONUS_LOG_KEY.`,
 		},
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newReceipt(), newLog())
+	root.AddCommand(newBundle(), newReceipt(), newLog())
 	return root
 }

@@ -27,10 +27,12 @@ func (v *logVerifier) report(problems []string) error {
 		code = exitBroken
 	case !v.anchored:
 		code = exitUnanchored
+	case v.fails():
+		code = exitFindings
 	}
 	if v.asJSON {
 		if err := printJSON(v.out, map[string]any{
-			"genuine": code == 0, "anchored": v.anchored, "origin": v.key.Origin(), "log_key": v.key.String(),
+			"genuine": code == 0 || code == exitFindings, "judged": v.judgedJSON(), "anchored": v.anchored, "origin": v.key.Origin(), "log_key": v.key.String(),
 			"entries": rep.Entries, "registry_entries": rep.RegistryEntries,
 			"key_bindings": levels(rep.Bindings), "pinned_key_bindings": levels(rep.PinnedBindings), "unpinned": faultTexts(rep.Unpinned),
 			"grants": rep.Grants, "revocations": rep.Revocations, "uses": rep.Uses, "user_tokens": userTokens(rep.UserTokens), "not_judged": rep.NotJudged,
@@ -74,9 +76,10 @@ func (v *logVerifier) print(rep verifier.Report, problems []string, code int) {
 	if rep.Entries > 0 {
 		fmt.Fprintf(w, "  log time    %s to %s (the host's word)\n", logTime(rep.FirstTime), logTime(rep.LastTime))
 	}
-	if code == 0 {
+	if code == 0 || code == exitFindings {
 		fmt.Fprintln(w, "  Checked for every entry: layout, record, id, signature, key binding, stamps, order of time; and the root over all.")
 	}
+	v.printJudged()
 	fmt.Fprintf(w, "Not proven: %s.\n", strings.Join(notProven(rep), "; "))
 }
 

@@ -1,0 +1,59 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxWords is how much of one text is shown.
+const maxWords = 2000
+
+// clean makes foreign text harmless in a line of a report. It has no line
+// breaks, nothing that steers the direction of text or the terminal, and no
+// sign that could pass for a mark: ticks, padlocks, boxes, emoji. These are
+// spelled out, as \u{2713}. So is the quotation mark that ends a quote, and the
+// backslash itself, so that nothing can be written that looks spelled out.
+func clean(s string) string {
+	var b strings.Builder
+	for i, n := 0, 0; i < len(s); n++ {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if n == maxWords {
+			fmt.Fprintf(&b, "… [%d more bytes]", len(s)-i)
+			break
+		}
+		i += size
+		switch {
+		case r == '\n' || r == '\t':
+			b.WriteByte(' ')
+		case r == utf8.RuneError && size == 1:
+			b.WriteString(`\u{fffd}`)
+		case r == '\\' || r == '“' || r == '”' || !shows(r):
+			fmt.Fprintf(&b, `\u{%x}`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// shows reports whether a sign is shown as it is: letters, digits, punctuation,
+// the mathematical and currency signs of ordinary text.
+func shows(r rune) bool {
+	switch {
+	case r == ' ':
+		return true
+	case unicode.In(r, unicode.L, unicode.N):
+		return true
+	case r < 0x80:
+		return unicode.IsPrint(r)
+	case unicode.In(r, unicode.Mn, unicode.Mc): // accents; those that enclose are no letters
+		return true
+	case unicode.In(r, unicode.P, unicode.Sc):
+		return r != '‼' && r != '⁉'
+	case unicode.Is(unicode.Sm, r):
+		return r < 0x2190 // no arrows and roots, which look like ticks
+	}
+	return false
+}
