@@ -27,6 +27,25 @@ run: build ## Start a ledger in a temporary directory and play a scenario on it
 build: ## Build bin/onus and bin/onus-verify, static
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/onus ./cmd/onus-verify
 
+# What an auditor takes who has no Go: the same sources and the same Go give the
+# same bytes.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unreleased)
+TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
+
+.PHONY: dist
+dist: ## Build dist/: onus-verify for all systems, verify.html, and their checksums
+	@rm -rf dist && mkdir dist
+	@for t in $(TARGETS); do \
+		GOOS=$${t%/*}; GOARCH=$${t#*/}; name=onus-verify-$$GOOS-$$GOARCH; \
+		[ $$GOOS = windows ] && name=$$name.exe; \
+		echo "dist: $$name"; \
+		CGO_ENABLED=0 GOOS=$$GOOS GOARCH=$$GOARCH go build -trimpath -buildvcs=false \
+			-ldflags "-s -w -X main.version=$(VERSION)" -o dist/$$name ./cmd/onus-verify || exit 1; \
+	done
+	@echo "dist: verify.html"
+	@go -C tools run ./verifypage -version "$(VERSION)" -o ../dist/verify.html
+	@cd dist && { sha256sum * 2>/dev/null || shasum -a 256 *; } > SHA256SUMS && cat SHA256SUMS
+
 .PHONY: test
 test: ## Run the tests; say in one line what each skipped suite needs
 	@go test -json $(PKG) | go -C tools run ./testreport
@@ -36,6 +55,11 @@ test: ## Run the tests; say in one line what each skipped suite needs
 test-long: ## Run the long versions of the tests that decide by chance
 	@go test -json -count=1 -timeout 60m $$(grep -rl --include='*_test.go' 'flag.Bool("long"' . | xargs -n1 dirname | sort -u) -long | \
 	go -C tools run ./testreport
+
+# Needs spire-server and spire-agent in the folder that ONUS_SPIRE names.
+.PHONY: test-spire
+test-spire: ## Run the SPIFFE test against a real SPIRE: make test-spire ONUS_SPIRE=DIR
+	ONUS_SPIRE=$(ONUS_SPIRE) go test -count=1 -tags spire -run TestSPIRE ./agent/workload
 
 .PHONY: race
 race: ## Run the tests under the race detector

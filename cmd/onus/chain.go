@@ -21,9 +21,11 @@ func newChain() *cobra.Command {
 	var limit int32
 	cmd := &cobra.Command{
 		Use:   "chain ID|INDEX",
-		Short: "Show the chain that a record belongs to, as a tree",
-		Long: `Show the chain of a record: up its parents to the root, and all that came of
-that root. The tree is built here from the entries that the server sent.`,
+		Short: "Show the chain that a record belongs to, and who answers for what",
+		Long: `Show the chain of a record, as a tree: up its parents to the root, and all that
+came of that root. Each action has its verdict (=): who answers for it, and why.
+The tree is built here from the entries that the server sent; the verdicts are
+the server's. onus bundle gives what an auditor needs to judge without it.`,
 		Args: needOne("a record: an id, or an index"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if format != "text" && format != "json" {
@@ -41,7 +43,7 @@ that root. The tree is built here from the entries that the server sent.`,
 				}
 				id = got.GetRecord().GetId()
 			}
-			resp, err := client.GetChain(cmd.Context(), &onusv1.GetChainRequest{Id: id, Limit: limit, Contents: true})
+			resp, err := client.GetChain(cmd.Context(), &onusv1.GetChainRequest{Id: id, Limit: limit, Contents: true, Judge: true})
 			if err != nil {
 				return err
 			}
@@ -94,9 +96,14 @@ func printChain(w io.Writer, resp *onusv1.GetChainResponse) error {
 	}
 	c := chain.Build(entries, elsewhere, resp.GetPolicy())
 	unjudged(c)
+	verdict, err := parseVerdict(resp.GetJudgement())
+	if err != nil {
+		return err
+	}
+	verdict.printOutcome(w)
 	fmt.Fprintf(w, "%s; the log had %d entries then\n", count(len(c.Nodes), "record"), resp.GetSize())
 	printWho(w, c)
-	p := newChainPrinter(w, c, texts, resp.GetRecords())
+	p := newChainPrinter(w, c, texts, verdict, resp.GetRecords())
 	p.words = words
 	for _, root := range c.Roots {
 		p.node(root, "", "")
@@ -164,25 +171,26 @@ type chainPrinter struct {
 	texts textOf
 	// words say how strong the user's word in a record is.
 	words map[int64]string
-	// said is what the server said of each record's authority.
+	// verdict says who answers for each action.
+	verdict *verdict
+	// said is what there is to know of each record: by the server's judgement,
+	// or, without one, by its reading of the record's authority and ours of the
+	// entry alone.
 	said map[int64][]*onusv1.Finding
 	// everywhere are findings that nearly every record has: they are said
 	// once, above the tree.
 	everywhere map[string]bool
 }
 
-func newChainPrinter(w io.Writer, c *chain.Chain, t textOf, records []*onusv1.LoggedRecord) *chainPrinter {
-	p := &chainPrinter{w: w, texts: t, said: map[int64][]*onusv1.Finding{}, everywhere: map[string]bool{}}
-	found := map[string]int{}
-	for _, r := range records {
-		p.said[r.GetIndex()] = r.GetFindings()
-		for _, f := range r.GetFindings() {
-			found[f.GetCode()]++
-		}
+func newChainPrinter(w io.Writer, c *chain.Chain, t textOf, v *verdict, records []*onusv1.LoggedRecord) *chainPrinter {
+	p := &chainPrinter{w: w, texts: t, verdict: v, said: v.findings(), everywhere: map[string]bool{}}
+	if v == nil {
+		p.said = unjudgedFindings(c, records)
 	}
-	for _, n := range c.Nodes {
-		for _, f := range n.Findings {
-			found[f.Code]++
+	found := map[string]int{}
+	for _, fs := range p.said {
+		for _, f := range fs {
+			found[f.GetCode()]++
 		}
 	}
 	for code, n := range found {
@@ -210,10 +218,8 @@ func (p *chainPrinter) node(n *chain.Node, lead, rest string) {
 	if s := p.words[n.Index]; s != "" {
 		fmt.Fprintf(p.w, "%s     %s\n", rest, s)
 	}
-	for _, f := range n.Findings {
-		if f.Severity != chain.Info && !p.everywhere[f.Code] {
-			fmt.Fprintf(p.w, "%s     ! %s: %s\n", rest, f.Code, f.Text)
-		}
+	if why := p.verdict.why(n.Index); why != "" {
+		fmt.Fprintf(p.w, "%s     = %s\n", rest, why)
 	}
 	for _, f := range p.said[n.Index] {
 		if !p.everywhere[f.GetCode()] {

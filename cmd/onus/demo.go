@@ -121,7 +121,7 @@ func (d *demo) run(ctx context.Context, listen string, once bool) (err error) {
 	for _, s := range []struct {
 		name string
 		play func(context.Context) (*agent.Receipt, error)
-	}{{"S1", d.playS1}, {"S2", d.playS2}, {"S3", d.playS3}} {
+	}{{"S1", d.playS1}, {"S2", d.playS2}, {"S3", d.playS3}, {"S4", d.playS4}} {
 		if root, err = s.play(ctx); err != nil {
 			return fmt.Errorf("scenario %s: %w", s.name, err)
 		}
@@ -167,7 +167,7 @@ func (d *demo) showChain(ctx context.Context, root *agent.Receipt) error {
 	if err != nil {
 		return err
 	}
-	resp, err := client.GetChain(ctx, &onusv1.GetChainRequest{Id: root.ID.String(), Contents: true})
+	resp, err := client.GetChain(ctx, &onusv1.GetChainRequest{Id: root.ID.String(), Contents: true, Judge: true})
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/onus-ledger/onus/agent"
 	"github.com/onus-ledger/onus/agent/party"
-	"github.com/onus-ledger/onus/cmd/internal/keyfile"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier/record"
 )
@@ -48,7 +47,7 @@ func (d *demo) playS3(ctx context.Context) (*agent.Receipt, error) {
 		return nil, err
 	}
 	defer p.shop.close(ctx)
-	if err := p.enrolPhone(ctx); err != nil {
+	if p.user, err = d.enrolPhone(ctx, "hardware-lead@example.com"); err != nil {
 		return nil, err
 	}
 	intent, g1, err := p.ask(ctx)
@@ -59,25 +58,6 @@ func (d *demo) playS3(ctx context.Context) (*agent.Receipt, error) {
 		return nil, err
 	}
 	return intent, p.buy(ctx)
-}
-
-// enrolPhone makes a key for this login: the provider puts its id into the
-// token, as the login's nonce.
-func (p *purchase) enrolPhone(ctx context.Context) error {
-	key, err := keyfile.Generate("ed25519")
-	if err != nil {
-		return err
-	}
-	signer, err := record.NewSigner(key)
-	if err != nil {
-		return err
-	}
-	token, err := p.login("hardware-lead@example.com", chatClient, map[string]any{"nonce": signer.Public().ID()})
-	if err != nil {
-		return err
-	}
-	p.user, err = party.EnrolDevice(ctx, p.line, key, token)
-	return err
 }
 
 // ask: the user says what is wanted, and grants what it takes.

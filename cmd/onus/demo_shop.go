@@ -89,8 +89,12 @@ func (s *shop) order(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	number := fmt.Sprintf("order-%d", s.orders.Add(1))
-	service.Saw(r.Context(), service.Seen{RequestID: number, Element: agent.Element{Type: "order", Action: "create",
-		Location: shopURL + "/orders", Amount: o.Total, Unit: o.Currency, Quantity: o.Laptops}})
+	seen := service.Seen{RequestID: number, Element: agent.Element{Type: "order", Action: "create",
+		Location: shopURL + "/orders", Amount: o.Total, Unit: o.Currency, Quantity: o.Laptops}}
+	if err := service.Saw(r.Context(), seen); err != nil { // before anything is ordered
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
 	fmt.Fprintln(w, number)
 }
 

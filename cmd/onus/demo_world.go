@@ -101,17 +101,20 @@ func (d *demo) key(name string) (crypto.Signer, *record.PublicKey, error) {
 	return key, pub, err
 }
 
-// agent registers an agent class of IT Platform with a key, and returns a
-// running instance of it, which records over the network as any agent does.
-// Its OAuth client, if it is one, has the name of the class.
+// agent registers an agent class with a key, of IT Platform unless it names
+// another operator, and returns a running instance of it, which records over
+// the network as any agent does. Its OAuth client, if it is one, has the name
+// of the class.
 func (d *demo) agent(ctx context.Context, class *onusv1.AgentClass) (*agent.Agent, error) {
 	key, pub, err := d.key(lastSegment(class.GetId()))
 	if err != nil {
 		return nil, err
 	}
-	class.Operator = itPlatform
+	if class.Operator == "" {
+		class.Operator = itPlatform
+	}
 	if err := d.admin.ensure(ctx, &onusv1.Registration{Subject: &onusv1.Registration_Agent{Agent: class}},
-		&onusv1.KeyBinding{Agent: class.GetId(), Operator: itPlatform}, pub); err != nil {
+		&onusv1.KeyBinding{Agent: class.GetId(), Operator: class.GetOperator()}, pub); err != nil {
 		return nil, err
 	}
 	hc, err := d.remote.httpClient()
@@ -120,7 +123,7 @@ func (d *demo) agent(ctx context.Context, class *onusv1.AgentClass) (*agent.Agen
 	}
 	return agent.New(agent.Config{
 		Server: d.remote.server, HTTPClient: hc, LogKey: d.ledger.LogKey().String(),
-		Signer: key, Agent: class.GetId(), Operator: itPlatform,
+		Signer: key, Agent: class.GetId(), Operator: class.GetOperator(),
 	})
 }
 
@@ -138,4 +141,22 @@ func (d *demo) login(user, client string, more map[string]any) (agent.Token, err
 	}
 	token, err := d.issuer.Token(claims)
 	return agent.Token(token), err
+}
+
+// enrolPhone makes a key for a login of a user: the provider puts its id into
+// the token, as the login's nonce.
+func (d *demo) enrolPhone(ctx context.Context, user string) (*party.User, error) {
+	key, err := keyfile.Generate("ed25519")
+	if err != nil {
+		return nil, err
+	}
+	signer, err := record.NewSigner(key)
+	if err != nil {
+		return nil, err
+	}
+	token, err := d.login(user, chatClient, map[string]any{"nonce": signer.Public().ID()})
+	if err != nil {
+		return nil, err
+	}
+	return party.EnrolDevice(ctx, d.line, key, token)
 }

@@ -39,7 +39,8 @@ may:
                                         Kubernetes service account's (K1), for the
                                         audience that --audience prints
   --user-token FILE                     a user's ID token that is bound to the key
-                                        (nonce or cnf): the key of a device
+                                        (nonce or cnf), of a login through a user
+                                        client: the key of a device
   none of these                         knock: an administrator admits the key, see
                                         onus agent pending
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/onus-ledger/onus/agent"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
@@ -74,6 +75,9 @@ agent needs to name the intent as its parent.`,
 			printLogged(cmd.OutOrStdout(), proven, p.last)
 			if p.author.GetUser() != "" {
 				fmt.Fprintf(cmd.OutOrStdout(), "  user: L3, %s\n", assuranceWord(3))
+			}
+			if who := strings.TrimSpace(m.GetUser() + " " + m.GetSession()); who != "" {
+				fmt.Fprintf(cmd.OutOrStdout(), "  for: %s\n", who)
 			}
 			link := agent.Link{Record: proven.Record.ID, Origin: p.key.Origin()}
 			fmt.Fprintf(cmd.OutOrStdout(), "  link: %s\n", link)

@@ -42,6 +42,7 @@ proof. Auditors check it with onus-verify and trust nobody.
   onus apply                      register a fleet from one file
   onus grant, intent, approve     give authority, and see what was made of it
   onus submit, list, get, chain   write and read records
+  onus bundle                     hand evidence to an auditor
 
 Every flag can be set in the environment: --log-key is ONUS_LOG_KEY.`,
 		SilenceErrors: true,
@@ -60,7 +61,7 @@ Every flag can be set in the environment: --log-key is ONUS_LOG_KEY.`,
 		newKey(), newToken(), newAgent(), newEnrol(), newApply(),
 		newRegister(), newIssuer(), newTrust(),
 		newGrant(), newIntent(), newApprove(), newDeny(), newSession(),
-		newSubmit(), newGet(), newList(), newReceipt(), newChain(),
+		newSubmit(), newGet(), newList(), newReceipt(), newChain(), newBundle(),
 		newImport(), newBench(),
 	)
 	return root

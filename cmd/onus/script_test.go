@@ -51,6 +51,7 @@ func TestScripts(t *testing.T) {
 			"mode":   cmdMode,
 			"edit":   cmdEdit,
 			"swap":   cmdSwap,
+			"fetch":  cmdFetch,
 			"drop":   cmdDrop,
 			"issuer": cmdIssuer,
 			"token":  cmdToken,

@@ -134,15 +134,23 @@ func (p *signatory) signWith(ctx context.Context, m *onusv1.Record, contents []*
 }
 
 // askedBy names the record that asked for this one, and its agent, as far as we
-// may read it.
+// may read it. An agent that nobody says otherwise of works on for the same
+// user.
 func (p *signatory) askedBy(ctx context.Context, m *onusv1.Record, id string) {
 	if id == "" {
 		return
 	}
 	m.Parent = id
 	asked, err := p.client.GetRecord(ctx, &onusv1.GetRecordRequest{Key: &onusv1.GetRecordRequest_Id{Id: id}})
-	if agent := asked.GetRecord().GetRecord().GetAuthor().GetAgent(); err == nil && agent != p.author.GetAgent() {
+	if err != nil {
+		return
+	}
+	parent := asked.GetRecord().GetRecord()
+	if agent := parent.GetAuthor().GetAgent(); agent != p.author.GetAgent() {
 		m.ParentAgent = agent
+	}
+	if p.author.GetAgent() != "" && m.GetUser() == "" {
+		m.User, m.Session = parent.GetUser(), parent.GetSession()
 	}
 }
 
