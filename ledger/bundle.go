@@ -119,7 +119,10 @@ func (l *Ledger) Bundle(ctx context.Context, ask Ask) (*evidence.Bundle, error) 
 	var left []int64
 	err := l.judge(func(s *authority.State) (err error) {
 		c.state = s
-		if err = c.chains(); err == nil {
+		if err = c.chains(); err != nil {
+			return err
+		}
+		if err = c.clock(); err == nil {
 			left, err = c.incomplete()
 		}
 		return err

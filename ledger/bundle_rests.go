@@ -164,3 +164,30 @@ func (c *collector) findings(e *collected) error {
 	}
 	return nil
 }
+
+// clock adds the log's last entry, for its log time, if an action here has no
+// outcome: whether one is overdue depends on how late it is. The ledger judges
+// as of that entry, and so must who holds the bundle alone.
+func (c *collector) clock() error {
+	ended := map[string]bool{}
+	for _, m := range c.members {
+		if m.Record.Msg.GetOutcome() != nil {
+			ended[m.Record.Msg.GetParent()] = true
+		}
+	}
+	open := func(m *collected) bool {
+		return m.Record.Msg.GetStages().GetAction() != nil && !ended[m.Record.ID.String()]
+	}
+	if !slices.ContainsFunc(c.members, open) {
+		return nil
+	}
+	last, err := c.l.Entry(c.h.size - 1)
+	if err != nil {
+		return err
+	}
+	if c.ask.Reader.Sees != nil && !c.ask.Reader.Sees(last) {
+		return nil // its time cannot be shown without it; the judge says so
+	}
+	_, _, err = c.put(last, asContext, true)
+	return err
+}

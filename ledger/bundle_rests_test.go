@@ -252,6 +252,8 @@ func TestBundleHoldsLaterRevocations(t *testing.T) {
 		return h.revocationOf(m, h.admin, &onusv1.Author{Administrator: "root"})
 	}
 	session := &onusv1.Revocation{Target: &onusv1.Revocation_Session{Session: asked.Msg.GetSession()}}
+	h.end(asked)
+	h.end(below)
 	for _, c := range []struct {
 		name string
 		of   *record.Record

@@ -8,9 +8,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
+	"github.com/onus-ledger/onus/verifier"
 	"github.com/onus-ledger/onus/verifier/evidence"
 	"github.com/onus-ledger/onus/verifier/record"
 )
@@ -57,6 +59,14 @@ func fileOf(t testing.TB, b *evidence.Bundle) []byte {
 	return file.Bytes()
 }
 
+// end logs that an action succeeded.
+func (h *harness) end(action *record.Record) {
+	h.t.Helper()
+	h.log(h.record(func(m *onusv1.Record) {
+		m.Parent, m.Body = action.ID.String(), &onusv1.Record_Outcome{Outcome: &onusv1.Outcome{Status: onusv1.OutcomeStatus_OUTCOME_STATUS_SUCCEEDED}}
+	}))
+}
+
 func idsOf(rs ...*record.Record) (ids []record.ID) {
 	for _, r := range rs {
 		ids = append(ids, r.ID)
@@ -84,8 +94,41 @@ func wantBeside(t *testing.T, name string, res *evidence.Result, want ...*record
 	for _, r := range want {
 		ids = append(ids, r.ID.String())
 	}
-	if diff := cmp.Diff(ids, beside(res)); diff != "" {
+	got := beside(res)
+	// The log's last entry stands there for its time, where an action is open.
+	if n := len(res.Leaves); n > 0 && res.Leaves[n-1].Index == res.Checkpoint.Size-1 && len(got) == len(ids)+1 && got[len(got)-1] == res.Leaves[n-1].ID.String() {
+		got = got[:len(got)-1]
+	}
+	if diff := cmp.Diff(ids, got); diff != "" {
 		t.Errorf("%s: %s", name, diff)
+	}
+}
+
+// A bundle shows what time it is, where that decides: it is judged as the
+// ledger judges, also when an outcome is overdue.
+func TestBundleKnowsTheTime(t *testing.T) {
+	h := newHarness(t, nil, nil)
+	h.enrolOperator()
+	root, trigger := h.own(&onusv1.Grant{Scope: orders("100")}), h.trigger()
+	h.log(root, trigger)
+	h.log(h.orderFor(trigger, root, "60"))
+	for _, ahead := range []time.Duration{0, time.Hour} {
+		h.cfg.Clock = func() time.Time { return time.Now().Add(ahead) }
+		h.reopen()
+		h.link(nil) // apart
+		b, _ := h.bundle(Ask{IDs: idsOf(trigger)})
+		r, err := verifier.CheckBundle(b, verifier.Trust{LogKey: h.ledger.LogKey()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		j := h.judged(trigger.ID)
+		if diff := cmp.Diff(string(j.VerdictJSON()), string(r.Judgement.VerdictJSON())); diff != "" || r.Standing != verifier.Genuine {
+			t.Errorf("after %v: %s: the ledger (-) and the bundle (+) differ:\n%s", ahead, r.Standing, diff)
+		}
+		overdue := strings.Contains(codesOf(j.All()), "OUTCOME_MISSING")
+		if overdue != (ahead > 0) {
+			t.Errorf("after %v: overdue is %t", ahead, overdue)
+		}
 	}
 }
 
@@ -109,7 +152,7 @@ func TestBundleHoldsChains(t *testing.T) {
 	if diff := cmp.Diff(want, res.Scope); diff != "" {
 		t.Error(diff)
 	}
-	if res.Checkpoint.Size != h.ledger.Size() || res.Registry.Count() != 4 || res.RegistryProven != h.entryOf(effect).Index {
+	if res.Checkpoint.Size != h.ledger.Size() || res.Registry.Count() != 5 || res.RegistryProven != res.Checkpoint.Size-1 {
 		t.Errorf("as of %d, a registry of %d proven before %d", res.Checkpoint.Size, res.Registry.Count(), res.RegistryProven)
 	}
 
@@ -186,15 +229,16 @@ func TestBundleWithAChangedByteIsNeverClean(t *testing.T) {
 func TestBundleThatRefersToTheRegistry(t *testing.T) {
 	h := newHarness(t, nil, nil)
 	r, _ := h.submit(nil)
+	h.end(r)
 	_, whole := h.bundle(Ask{})
-	if whole.Registry.Count() != 4 || len(whole.Leaves) != 4 || whole.Scope.Claim != "the registry of the log, as of 5 entries" {
+	if whole.Registry.Count() != 4 || len(whole.Leaves) != 4 || whole.Scope.Claim != "the registry of the log, as of 6 entries" {
 		t.Errorf("the registry has %d of %d entries: %s", whole.Registry.Count(), len(whole.Leaves), whole.Scope.Claim)
 	}
 	h.must(h.register(h.registration().GetRegistration()))
 	later, _ := h.submit(nil)
 
 	b := h.bundleFile(Ask{IDs: idsOf(r), RegistryReference: true})
-	if b.Reference == nil || b.Reference.Count != 4 || len(b.Leaves) != 1 {
+	if b.Reference == nil || b.Reference.Count != 4 || len(b.Leaves) != 2 {
 		t.Fatalf("refers to %v, and has %d entries", b.Reference, len(b.Leaves))
 	}
 	res, err := b.Verify(evidence.Trust{LogKey: h.key, Registry: whole.Registry})
