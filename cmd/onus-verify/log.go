@@ -28,7 +28,7 @@ func newLog() *cobra.Command {
 	var logKey, token, ca string
 	var issuerKeys, bundles []string
 	var asJSON, judge bool
-	var failOn string
+	var failOn, chosen string
 	cmd := &cobra.Command{
 		Use:   "log URL --log-key K",
 		Short: "Walk a whole log and verify every entry",
@@ -70,7 +70,13 @@ million records and the registry. Uses all processors.`,
 			if err != nil {
 				return err
 			}
-			v := &logVerifier{judge: judge, floor: floor, client: client, key: key, anchored: anchored, audit: verifier.NewPinnedAudit(roots), out: cmd.OutOrStdout(), asJSON: asJSON}
+			var count *matching
+			if chosen != "" {
+				if count, err = newMatching(chosen); err != nil {
+					return err
+				}
+			}
+			v := &logVerifier{match: count, judge: judge, floor: floor, client: client, key: key, anchored: anchored, audit: verifier.NewPinnedAudit(roots), out: cmd.OutOrStdout(), asJSON: asJSON}
 			return v.run(cmd.Context())
 		},
 	}
@@ -81,6 +87,7 @@ million records and the registry. Uses all processors.`,
 	cmd.Flags().StringArrayVar(&bundles, "trust-bundle", nil, trustBundleUsage)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&judge, "judge", true, "judge every chain at the end")
+	cmd.Flags().StringVar(&chosen, "where", "", "say which entries are all that match: field=value, joined by commas, as onus bundle --where")
 	cmd.Flags().StringVar(&failOn, "fail-on", "high", failOnUsage)
 	return cmd
 }
@@ -119,6 +126,8 @@ type logVerifier struct {
 	asJSON   bool
 	judge    bool
 	floor    int
+	// match counts the entries that the reader asks about; nil if none.
+	match *matching
 	// judged is nil if nothing was; unjudged says why, where it was to be.
 	judged   *verifier.LogJudgement
 	unjudged string
@@ -148,7 +157,10 @@ func (v *logVerifier) run(ctx context.Context) error {
 	if v.judge {
 		v.audit.KeepChains()
 	}
-	if err := v.walk(ctx, v.audit.Add); err != nil {
+	if err := v.walk(ctx, func(entries [][]byte) {
+		v.audit.Add(entries)
+		v.match.add(entries)
+	}); err != nil {
 		return v.stopped(err)
 	}
 	if v.judge {

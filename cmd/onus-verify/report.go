@@ -38,12 +38,15 @@ func (v *logVerifier) report(problems []string) error {
 			"grants": rep.Grants, "revocations": rep.Revocations, "uses": rep.Uses, "user_tokens": userTokens(rep.UserTokens), "not_judged": rep.NotJudged,
 			"compared_to": rep.ComparedTo, "size": v.checkpoint.Size, "root": v.checkpoint.Root.String(),
 			"first_time": logTime(rep.FirstTime), "last_time": logTime(rep.LastTime), "problems": problems,
-			"not_proven": notProven(rep),
+			"not_proven": notProven(rep), "matching": v.match.json(),
 		}); err != nil {
 			return err
 		}
 	} else {
 		v.print(rep, problems, code)
+		if len(problems) == 0 { // of another log than the signed one nothing is all
+			v.match.print(v.out)
+		}
 	}
 	if code != 0 {
 		return exitError(code)

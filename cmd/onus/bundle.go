@@ -8,8 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
+	"github.com/onus-ledger/onus/cmd/internal/where"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/gen/onus/v1/onusv1connect"
 	"github.com/onus-ledger/onus/verifier/evidence"
@@ -71,7 +71,7 @@ file holds the log's registry alone, for files that only refer to it
 
 // bundleIDs returns the ids of the records that are named, and of those that
 // the expression chooses.
-func bundleIDs(ctx context.Context, client onusv1connect.LedgerServiceClient, args []string, where string) ([]string, error) {
+func bundleIDs(ctx context.Context, client onusv1connect.LedgerServiceClient, args []string, expr string) ([]string, error) {
 	var ids []string
 	for _, a := range args {
 		if index, ok := asIndex(a); ok {
@@ -83,8 +83,8 @@ func bundleIDs(ctx context.Context, client onusv1connect.LedgerServiceClient, ar
 		}
 		ids = append(ids, a)
 	}
-	if where != "" {
-		q, err := parseWhere(where)
+	if expr != "" {
+		q, err := parseWhere(expr)
 		if err != nil {
 			return nil, err
 		}
@@ -114,36 +114,13 @@ func bundleIDs(ctx context.Context, client onusv1connect.LedgerServiceClient, ar
 }
 
 // parseWhere reads an expression: the filters of onus list.
-func parseWhere(where string) (*onusv1.ListRecordsRequest, error) {
-	q := &onusv1.ListRecordsRequest{PageSize: 1000}
-	fields := map[string]*string{"agent": &q.Agent, "instance": &q.Instance, "operator": &q.Operator, "user": &q.User, "session": &q.Session,
-		"subject": &q.Subject, "operation": &q.Operation, "resource": &q.Resource}
-	seen := map[string]bool{}
-	for _, part := range strings.Split(where, ",") {
-		name, value, ok := strings.Cut(strings.TrimSpace(part), "=")
-		if !ok || value == "" {
-			return nil, usageError{fmt.Errorf("--where: %q is not field=value", part)}
-		}
-		if seen[name] {
-			return nil, usageError{fmt.Errorf("--where: %s stands there twice, and all must match", name)}
-		}
-		seen[name] = true
-		var err error
-		switch to := fields[name]; {
-		case to != nil:
-			*to = value
-		case name == "since":
-			q.Since, err = parseTime("--where since", value)
-		case name == "before":
-			q.Before, err = parseTime("--where before", value)
-		default:
-			err = usageError{fmt.Errorf("--where: %q is no field: use agent, instance, operator, user, session, subject, operation, resource, since or before", name)}
-		}
-		if err != nil {
-			return nil, err
-		}
+func parseWhere(expr string) (*onusv1.ListRecordsRequest, error) {
+	e, err := where.Parse(expr)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--where: %w", err)}
 	}
-	return q, checkFilters(q)
+	e.PageSize = 1000
+	return e.ListRecordsRequest, checkFilters(e.ListRecordsRequest)
 }
 
 // writeBundle writes the file that the server makes. It stands under its name
