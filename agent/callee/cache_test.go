@@ -166,6 +166,9 @@ func TestOutageForgetsNobodyKnown(t *testing.T) {
 			t.Errorf("after the outage the known one gets %q, %v", v, err)
 		}
 		time.Sleep(time.Second)
+		synctest.Wait()
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		if c.strange != 0 || len(c.asking) != 0 {
 			t.Errorf("%d questions are counted, %d are open, want none", c.strange, len(c.asking))
 		}
