@@ -49,7 +49,7 @@ type answering struct {
 func (a *answering) add(p Party, role Role, first bool, s State) {
 	for i := range a.all {
 		q := &a.all[i]
-		if q.Party.Kind == p.Kind && q.Party.ID == p.ID && q.Party.Instance == p.Instance {
+		if q.Party.is(p) {
 			if !slices.ContainsFunc(q.Parts, func(p Part) bool { return p.Role == role }) {
 				q.Parts = append(q.Parts, Part{role, s})
 			}
@@ -204,11 +204,8 @@ func (j *judge) widening(p *place) []*authority.Grant {
 	var wide []*authority.Grant
 	for _, g := range p.stands.path {
 		for _, f := range p.findings {
-			switch f.Code {
-			case "SCOPE_WIDENED", "EXPIRY_WIDENED", "DEPTH_EXCEEDED", "GRANT_ISSUER_LACKS_AUTHORITY":
-				if f.About == g.ID && !slices.Contains(wide, g) {
-					wide = append(wide, g)
-				}
+			if gaveBeyond[f.Code] != "" && f.About == g.ID && !slices.Contains(wide, g) {
+				wide = append(wide, g)
 			}
 		}
 	}

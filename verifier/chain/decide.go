@@ -180,29 +180,34 @@ func (j *judge) directed(p *place) bool {
 
 // because words the reason for a verdict.
 func (j *judge) because(n *Node, p *place, v *Verdict) string {
-	what := describe(v.Element)
+	what := describe(v.Element) + onData(v.Element)
 	var first []string
 	for _, a := range v.Answers {
-		if a.First {
-			first = append(first, a.Party.String())
+		if !a.First {
+			continue
 		}
+		s := a.Party.String()
+		if v.Code == Unauthorized { // elsewhere the sentence says it
+			s += " (" + j.whyFirst(p, a) + ")"
+		}
+		first = append(first, s)
 	}
 	who := strings.Join(first, "; then ")
 	switch v.Code {
 	case Unverifiable:
-		return "Nothing can be told from this: " + j.forcing(v, ForcesUnverifiable) + ". Whoever supplied the evidence must produce it again."
+		return "Nothing can be told from this: " + j.forcing(n, v, ForcesUnverifiable) + ". Whoever supplied the evidence must produce it again."
 	case Unauthorized:
-		return fmt.Sprintf("%s was not allowed: %s. Answers first: %s.", what, j.forcing(v, ForcesUnauthorized), who)
+		return fmt.Sprintf("%s was not allowed: %s. Answers first: %s.", what, j.forcing(n, v, ForcesUnauthorized), who)
 	case NotJudged:
 		return fmt.Sprintf("Whether %s was allowed depends on record %s, which is in the log and not readable here.", what, short(p.missing))
 	case Unattributable:
 		if v.Produce != (record.ID{}) {
-			return fmt.Sprintf("Who asked for %s cannot be told: record %s, which asked for it, is not in the log. Until it is produced, this answers: %s.", what, short(v.Produce), who)
+			return fmt.Sprintf("Who asked for %s cannot be told: record %s, which asked for it, is not in the log. Until it is produced, %s answers.", what, short(v.Produce), who)
 		}
 		if p.onlySays(n.Record.Msg.GetAuthor().GetAgent()) {
-			return fmt.Sprintf("Only the agent itself says that a user asked for %s. Until somebody else shows it, this answers: %s.", what, who)
+			return fmt.Sprintf("Only the agent itself says that a user asked for %s. Until somebody else shows it, %s answers.", what, who)
 		}
-		return fmt.Sprintf("Nothing shows that anybody asked for %s. Until that is shown, this answers: %s.", what, who)
+		return fmt.Sprintf("Nothing shows that anybody asked for %s. Until that is shown, %s answers.", what, who)
 	case OwnAuthority:
 		if p.stands.observed {
 			return fmt.Sprintf("%s was done by an agent that is not under grants yet: that its operator allowed it is only taken to be so. Answers first: %s.", what, who)
@@ -221,8 +226,9 @@ func (j *judge) because(n *Node, p *place, v *Verdict) string {
 }
 
 // forcing words the findings that force a verdict by their titles, with the
-// values of a limit.
-func (j *judge) forcing(v *Verdict, f Forces) string {
+// values of a limit. Who was revoked is named: the agent that answers first may
+// be another.
+func (j *judge) forcing(n *Node, v *Verdict, f Forces) string {
 	var all []string
 	for _, g := range v.Findings {
 		if g.Forces != f {
@@ -230,6 +236,10 @@ func (j *judge) forcing(v *Verdict, f Forces) string {
 		}
 		s := strings.ToLower(g.Title[:1]) + g.Title[1:]
 		switch {
+		case g.Code == "AGENT_REVOKED":
+			s = j.signer(n) + " had been revoked"
+		case g.Code == "KEY_REVOKED":
+			s = "the key of " + j.signer(n) + " had been revoked"
 		case g.Sum != "":
 			s += " (limit " + g.Limit + ", sum " + g.Sum + ")"
 		case g.Limit != "":

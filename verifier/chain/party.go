@@ -30,6 +30,11 @@ type Unit struct {
 	ID, Organisation, Unit, Post string
 }
 
+// is reports whether both are the same one.
+func (p Party) is(q Party) bool {
+	return p.Kind == q.Kind && p.ID == q.ID && p.Instance == q.Instance
+}
+
 // String names a party for people: names and units, and no ids where there is
 // a name.
 func (p Party) String() string {

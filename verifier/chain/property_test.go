@@ -46,6 +46,9 @@ func TestEveryActionOnceInAnyOrder(t *testing.T) {
 			if v.Title == "" || v.Why == "" || len(v.Answers) == 0 || !v.Answers[0].First {
 				t.Errorf("seed %d: verdict %+v says nothing", seed, v)
 			}
+			if strings.Contains(v.Why, " ()") {
+				t.Errorf("seed %d: who answers first has no reason: %s", seed, v.Why)
+			}
 		}
 		want := out.VerdictJSON()
 		rng := rand.New(rand.NewPCG(seed, 1))

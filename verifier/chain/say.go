@@ -24,6 +24,15 @@ func describe(e *onusv1.ScopeElement) string {
 	return s
 }
 
+// onData words the classes of data that an element is about, to stand behind
+// it: one operation may be allowed on some data and not on other.
+func onData(e *onusv1.ScopeElement) string {
+	if len(e.GetDatatypes()) == 0 {
+		return ""
+	}
+	return " on " + list(e.GetDatatypes())
+}
+
 // money words an amount with its unit, or "".
 func money(e *onusv1.ScopeElement) string {
 	if e.GetAmount() == "" {

@@ -33,7 +33,7 @@ func Bundle(r *verifier.BundleReport, m Meta) *Page {
 	switch r.Standing {
 	case verifier.Genuine:
 		p.Answer, p.Good = "GENUINE", true
-		p.AnswerText = fmt.Sprintf("Every entry in this file stands in the log %s, under the key that you gave, and was signed by a key that the log had on record for its author.", log)
+		p.AnswerText = fmt.Sprintf("Every entry in this file stands in the log %s, under the key that you gave, and was signed by a key that the log had on record for its author. Genuine does not mean true, complete or allowed: see What was not proven.", log)
 	case verifier.NotAnchored:
 		p.Answer = "NOT ANCHORED"
 		p.AnswerText = fmt.Sprintf("The evidence agrees with itself, and nothing shows that it is of the log %s: anybody can make such a file. Give the log's key.", log)
@@ -53,7 +53,30 @@ func Bundle(r *verifier.BundleReport, m Meta) *Page {
 		p.Gaps = append(p.Gaps, Gap{"That " + clean(g.What) + ".", prove(g, m)})
 	}
 	p.Facts = facts(r, m)
+	notInFile(p, r.Judgement)
 	return p
+}
+
+// notInFile words what the judgement found missing as a file can show it: it
+// holds a part of the log, so that a record is missing from the file is all that
+// it shows. The verdict itself keeps its words, whoever judges.
+func notInFile(p *Page, j *chain.Judgement) {
+	say := func(s string) string { return strings.ReplaceAll(s, "is not in the log", "is not in this file") }
+	sayAll := func(fs []Finding) {
+		for i := range fs {
+			switch fs[i].Code {
+			case "PARENT_NOT_IN_LOG", "CAUSE_NOT_IN_LOG", "SEQUENCE_GAP", "NO_USER_INTENT_AT_ROOT", "GRANT_MISSING":
+				fs[i].Text = say(fs[i].Text)
+			}
+		}
+	}
+	for i := range p.Actions {
+		if !j.Actions[i].Produce.IsZero() {
+			p.Actions[i].Why = say(p.Actions[i].Why)
+		}
+		sayAll(p.Actions[i].Findings)
+	}
+	sayAll(p.Others)
 }
 
 func problem(f evidence.Fault) string {
@@ -144,7 +167,7 @@ func facts(r *verifier.BundleReport, m Meta) []Fact {
 		policy = "SHA-256 " + m.PolicyDigest
 	}
 	add("Policy", "%s", policy)
-	add("Checkpoint", "%s, %d entries, root %s", clean(res.Checkpoint.Origin), res.Checkpoint.Size, res.Checkpoint.Root)
+	add("Checkpoint", "%s, %d entries, numbered from 0, root %s", clean(res.Checkpoint.Origin), res.Checkpoint.Size, res.Checkpoint.Root)
 	for _, c := range r.Cosigned {
 		add("Witness", "%s saw it at %s", clean(c.Witness), time.Unix(c.Time, 0).UTC().Format("2006-01-02 15:04:05 UTC"))
 	}
@@ -153,12 +176,29 @@ func facts(r *verifier.BundleReport, m Meta) []Fact {
 	}
 	add("Rules", "version %d", r.Judgement.RuleVersion)
 	add("Asked for", "%s", scope(res.Scope))
-	add("In the file", "%d entries: %d of these chains, %d that they rest on, %d withheld, %d that this version cannot judge; and the registry", len(res.Leaves),
-		r.Chained, r.Beside, res.Withheld, res.NotJudged)
+	add("In the file", "%s", held(r))
 	for _, f := range r.Unpinned {
 		add("Not pinned", "%s", clean(f.String()))
 	}
 	return fs
+}
+
+// held counts what the file holds: the parts add up to all of it.
+func held(r *verifier.BundleReport) string {
+	res := r.Evidence
+	unreadable := 0
+	for i := range res.Leaves {
+		if l := &res.Leaves[i]; l.ID.IsZero() && !l.Withheld && l.NotJudged == "" {
+			unreadable++
+		}
+	}
+	rest := len(res.Leaves) - r.Chained - r.Beside - int(res.Withheld+res.NotJudged) - unreadable
+	s := fmt.Sprintf("%d entries: %d of these chains, %d that they rest on, %d of the registry, %d withheld, %d that this version cannot judge",
+		len(res.Leaves), r.Chained, r.Beside, rest, res.Withheld, res.NotJudged)
+	if unreadable > 0 {
+		s += fmt.Sprintf(", %d not readable", unreadable)
+	}
+	return s
 }
 
 // scope is the word of the bundle's maker.

@@ -17,5 +17,7 @@ func (p *Page) HTML(w io.Writer) error {
 	return page.Execute(w, struct {
 		*Page
 		CountText, Closing string
-	}{p, p.counts(), closing})
+		Mixed              bool
+		Glossary           []Fact
+	}{p, p.counts(), closing, p.mixed(), glossary})
 }

@@ -185,7 +185,7 @@ func answerOf(x chain.Answer) Answer {
 	for _, p := range x.Parts {
 		r := string(p.Role)
 		if p.Role == chain.Unknown {
-			r = "its part is not known"
+			r = "answers until it is shown who asked"
 		}
 		if p.State != chain.Verified {
 			r += " (" + string(p.State) + ")"

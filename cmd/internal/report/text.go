@@ -21,12 +21,19 @@ func (p *Page) Text(w io.Writer) error {
 		}
 		t.blank()
 	}
-	t.line("", "OUTCOME: "+p.Outcome+" ("+p.counts()+")")
+	// Where they came out in several ways, the worst does not stand before the
+	// number of all: it would be read as that of each.
+	if p.mixed() {
+		t.line("", "OUTCOME: "+p.counts()+".")
+		t.line("", "Worst: "+p.Outcome+".")
+	} else {
+		t.line("", "OUTCOME: "+p.Outcome+" ("+p.counts()+")")
+	}
 	for i := range p.Actions {
 		t.action(&p.Actions[i])
 	}
 	if len(p.Others) > 0 {
-		t.head("Records that are no actions")
+		t.head("Findings on other records")
 		t.findings("", p.Others, true)
 	}
 	if len(p.Coverage) > 0 {
@@ -48,13 +55,22 @@ func (p *Page) Text(w io.Writer) error {
 			t.line(fmt.Sprintf("  %-20s ", f.Name), f.Value)
 		}
 	}
+	t.head("What the words mean")
+	for _, f := range glossary {
+		t.line(fmt.Sprintf("  %-21s ", f.Name), f.Value)
+	}
 	t.blank()
 	t.line("", closing)
 	return t.w.Flush()
 }
 
 // closing stands at the end of every report.
-const closing = "This report says what the log shows, and who answers for it by the log's rules. It claims no legal compliance. Words between quotation marks are those of records, and are not checked."
+const closing = "This report says what the log shows, and who answers for it by the log's rules. It does not say whether any law was complied with. Words between quotation marks are those of records, and are not checked."
+
+// mixed: the outcome is that of some of the actions only.
+func (p *Page) mixed() bool {
+	return len(p.Counts) > 1 && p.Counts[0].Outcome == p.Outcome
+}
 
 func (p *Page) counts() string {
 	if len(p.Counts) == 0 {
