@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/onus-ledger/onus/cmd/internal/report"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier/chain"
 	"github.com/onus-ledger/onus/verifier/entry"
@@ -25,11 +26,14 @@ func newChain() *cobra.Command {
 		Long: `Show the chain of a record, as a tree: up its parents to the root, and all that
 came of that root. Each action has its verdict (=): who answers for it, and why.
 The tree is built here from the entries that the server sent; the verdicts are
-the server's. onus bundle gives what an auditor needs to judge without it.`,
+the server's. onus bundle gives what an auditor needs to judge without it.
+
+With --format svg it is a picture, on standard output: a row for each party, a
+column for each record, and what was not allowed marked with "!".`,
 		Args: needOne("a record: an id, or an index"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if format != "text" && format != "json" {
-				return usageError{fmt.Errorf("unknown format %q: use text or json", format)}
+			if format != "text" && format != "json" && format != "svg" {
+				return usageError{fmt.Errorf("unknown format %q: use text, json or svg", format)}
 			}
 			client, err := r.client()
 			if err != nil {
@@ -47,38 +51,42 @@ the server's. onus bundle gives what an auditor needs to judge without it.`,
 			if err != nil {
 				return err
 			}
-			if format == "json" {
+			switch format {
+			case "json":
 				return printMessage(cmd.OutOrStdout(), resp)
+			case "svg":
+				return drawChain(cmd.OutOrStdout(), resp)
 			}
 			return printChain(cmd.OutOrStdout(), resp)
 		},
 	}
 	r.flags(cmd)
-	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	cmd.Flags().StringVar(&format, "format", "text", "text, json or svg")
 	cmd.Flags().Int32Var(&limit, "limit", 0, "at most this many records; 0 means 1,000")
 	return cmd
 }
 
-// printChain draws a chain from its entries' bytes.
-func printChain(w io.Writer, resp *onusv1.GetChainResponse) error {
+// readChain builds a chain from its entries' bytes. texts are those that the
+// server opened, and words say how strong the user's word in a record is.
+func readChain(resp *onusv1.GetChainResponse) (c *chain.Chain, texts textOf, words map[int64]string, err error) {
 	var entries []chain.Entry
-	texts, words := textOf{}, map[int64]string{}
+	texts, words = textOf{}, map[int64]string{}
 	for _, lr := range resp.GetRecords() {
 		if lr.GetRedacted() {
 			e, err := withheld(lr)
 			if err != nil {
-				return err
+				return nil, nil, nil, err
 			}
 			entries = append(entries, e)
 			continue
 		}
 		e, err := entry.Parse(lr.GetEntry())
 		if err != nil {
-			return fmt.Errorf("entry %d as the server sent it: %w", lr.GetIndex(), err)
+			return nil, nil, nil, fmt.Errorf("entry %d as the server sent it: %w", lr.GetIndex(), err)
 		}
 		rec, err := record.Parse(e.Envelope)
 		if err != nil {
-			return fmt.Errorf("entry %d as the server sent it: %w", lr.GetIndex(), err)
+			return nil, nil, nil, fmt.Errorf("entry %d as the server sent it: %w", lr.GetIndex(), err)
 		}
 		words[lr.GetIndex()] = userWordLine(rec.Msg, e.Stamp.Assurance)
 		entries = append(entries, chain.Entry{Index: lr.GetIndex(), LogTime: e.Stamp.LogTime, Record: rec})
@@ -90,12 +98,49 @@ func printChain(w io.Writer, resp *onusv1.GetChainResponse) error {
 	for _, e := range resp.GetElsewhere() {
 		id, err := record.ParseID(e.GetId())
 		if err != nil {
-			return fmt.Errorf("what the server says is elsewhere: %w", err)
+			return nil, nil, nil, fmt.Errorf("what the server says is elsewhere: %w", err)
 		}
 		elsewhere[id] = e.GetIndex()
 	}
-	c := chain.Build(entries, elsewhere, resp.GetPolicy())
+	c = chain.Build(entries, elsewhere, resp.GetPolicy())
 	unjudged(c)
+	return c, texts, words, nil
+}
+
+// drawChain writes a chain's picture, with the server's verdicts.
+func drawChain(w io.Writer, resp *onusv1.GetChainResponse) error {
+	c, _, _, err := readChain(resp)
+	if err != nil {
+		return err
+	}
+	v, err := parseVerdict(resp.GetJudgement())
+	if err != nil {
+		return err
+	}
+	m := report.Marks{Outcomes: map[int64]chain.Outcome{}, Grave: map[int64]bool{}, Cut: resp.GetCut()}
+	if v != nil {
+		for _, a := range v.Actions {
+			for _, r := range chain.Verdicts {
+				if string(r.Code) == a.Verdict {
+					m.Outcomes[a.Index] = r.Outcome
+				}
+			}
+		}
+		for _, f := range v.Findings {
+			if f.Kind != string(chain.Coverage) && (f.Severity == string(chain.High) || f.Severity == string(chain.Critical)) {
+				m.Grave[f.Index] = true
+			}
+		}
+	}
+	return report.Picture(c, m, w)
+}
+
+// printChain draws a chain as a tree.
+func printChain(w io.Writer, resp *onusv1.GetChainResponse) error {
+	c, texts, words, err := readChain(resp)
+	if err != nil {
+		return err
+	}
 	verdict, err := parseVerdict(resp.GetJudgement())
 	if err != nil {
 		return err
