@@ -44,7 +44,7 @@ dist: ## Build dist/: onus-verify for all systems, verify.html, and their checks
 	done
 	@echo "dist: verify.html"
 	@go -C tools run ./verifypage -version "$(VERSION)" -o ../dist/verify.html
-	@cd dist && { sha256sum * 2>/dev/null || shasum -a 256 *; } > SHA256SUMS && cat SHA256SUMS
+	@cd dist && { sha256sum onus-verify-* verify.html 2>/dev/null || shasum -a 256 onus-verify-* verify.html; } > SHA256SUMS && cat SHA256SUMS
 
 .PHONY: test
 test: ## Run the tests; say in one line what each skipped suite needs
