@@ -243,7 +243,8 @@ func (d *demo) showCommands(root *agent.Receipt, once bool) {
 	}
 	d.say("  %s log %s --log-key %s", verify, at, d.dir.vkey())
 	d.say("  %s chain %s%s", onus, root.ID, server)
-	d.say("  %s list%s", onus, server)
+	d.say("  %s bundle %s%s -o s4.onus", onus, root.ID, server)
+	d.say("  %s bundle s4.onus --log-key %s --report s4.html", verify, d.dir.vkey())
 	if !once {
 		d.say("\nServing on. Interrupt (Ctrl-C) to stop; the ledger stays in %s", d.dir)
 	}
