@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	"github.com/onus-ledger/onus/cmd/internal/bearer"
-	"github.com/onus-ledger/onus/cmd/internal/report"
+	"github.com/onus-ledger/onus/web/report"
 	"github.com/onus-ledger/onus/verifier"
 	"github.com/onus-ledger/onus/verifier/evidence"
 	"github.com/onus-ledger/onus/verifier/tree"

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/onus-ledger/onus/cmd/internal/report"
+	"github.com/onus-ledger/onus/web/report"
 	"github.com/onus-ledger/onus/verifier/chain"
 )
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/onus-ledger/onus/cmd/internal/report"
+	"github.com/onus-ledger/onus/web/report"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier/chain"
 	"github.com/onus-ledger/onus/verifier/entry"

@@ -11,7 +11,7 @@ import (
 	"fmt"
 	"syscall/js"
 
-	"github.com/onus-ledger/onus/cmd/internal/report"
+	"github.com/onus-ledger/onus/web/report"
 	"github.com/onus-ledger/onus/verifier"
 	"github.com/onus-ledger/onus/verifier/credential"
 	"github.com/onus-ledger/onus/verifier/evidence"

@@ -249,6 +249,70 @@ func (OutcomeStatus) EnumDescriptor() ([]byte, []int) {
 	return file_onus_v1_record_proto_rawDescGZIP(), []int{3}
 }
 
+// Disposition is what became of a matter.
+type Disposition int32
+
+const (
+	Disposition_DISPOSITION_UNSPECIFIED Disposition = 0
+	// It waits for somebody, or is looked into.
+	Disposition_DISPOSITION_OPEN Disposition = 1
+	// It is as it should be, for the reason in the note.
+	Disposition_DISPOSITION_EXPLAINED Disposition = 2
+	// Somebody else has to decide.
+	Disposition_DISPOSITION_ESCALATED Disposition = 3
+	// Harm was done, or could have been.
+	Disposition_DISPOSITION_INCIDENT Disposition = 4
+	// The finding is mistaken.
+	Disposition_DISPOSITION_FALSE_ALARM Disposition = 5
+)
+
+// Enum value maps for Disposition.
+var (
+	Disposition_name = map[int32]string{
+		0: "DISPOSITION_UNSPECIFIED",
+		1: "DISPOSITION_OPEN",
+		2: "DISPOSITION_EXPLAINED",
+		3: "DISPOSITION_ESCALATED",
+		4: "DISPOSITION_INCIDENT",
+		5: "DISPOSITION_FALSE_ALARM",
+	}
+	Disposition_value = map[string]int32{
+		"DISPOSITION_UNSPECIFIED": 0,
+		"DISPOSITION_OPEN":        1,
+		"DISPOSITION_EXPLAINED":   2,
+		"DISPOSITION_ESCALATED":   3,
+		"DISPOSITION_INCIDENT":    4,
+		"DISPOSITION_FALSE_ALARM": 5,
+	}
+)
+
+func (x Disposition) Enum() *Disposition {
+	p := new(Disposition)
+	*p = x
+	return p
+}
+
+func (x Disposition) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Disposition) Descriptor() protoreflect.EnumDescriptor {
+	return file_onus_v1_record_proto_enumTypes[4].Descriptor()
+}
+
+func (Disposition) Type() protoreflect.EnumType {
+	return &file_onus_v1_record_proto_enumTypes[4]
+}
+
+func (x Disposition) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Disposition.Descriptor instead.
+func (Disposition) EnumDescriptor() ([]byte, []int) {
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{4}
+}
+
 // RevokedRecords says what becomes of records of a revoked party. Rejecting
 // needs a host key.
 type RevokedRecords int32
@@ -286,11 +350,11 @@ func (x RevokedRecords) String() string {
 }
 
 func (RevokedRecords) Descriptor() protoreflect.EnumDescriptor {
-	return file_onus_v1_record_proto_enumTypes[4].Descriptor()
+	return file_onus_v1_record_proto_enumTypes[5].Descriptor()
 }
 
 func (RevokedRecords) Type() protoreflect.EnumType {
-	return &file_onus_v1_record_proto_enumTypes[4]
+	return &file_onus_v1_record_proto_enumTypes[5]
 }
 
 func (x RevokedRecords) Number() protoreflect.EnumNumber {
@@ -299,7 +363,7 @@ func (x RevokedRecords) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RevokedRecords.Descriptor instead.
 func (RevokedRecords) EnumDescriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{4}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{5}
 }
 
 // Envelope is a DSSE envelope (secure-systems-lab/dsse) with exactly one
@@ -469,8 +533,7 @@ type Record struct {
 	// What the user's token says that travels beside the record. The ledger
 	// compares it with the token, which stays off the log. Needs user.
 	Token *UserToken `protobuf:"bytes,18,opt,name=token,proto3" json:"token,omitempty"`
-	// Exactly one. Other numbers to 60 are kept for: review, erasure, hold,
-	// successor.
+	// Exactly one. Other numbers to 60 are kept for: erasure, hold, successor.
 	//
 	// Types that are valid to be assigned to Body:
 	//
@@ -489,6 +552,7 @@ type Record struct {
 	//	*Record_KeySet
 	//	*Record_TrustBundle
 	//	*Record_Read
+	//	*Record_Review
 	Body          isRecord_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -792,6 +856,15 @@ func (x *Record) GetRead() *Read {
 	return nil
 }
 
+func (x *Record) GetReview() *Review {
+	if x != nil {
+		if x, ok := x.Body.(*Record_Review); ok {
+			return x.Review
+		}
+	}
+	return nil
+}
+
 type isRecord_Body interface {
 	isRecord_Body()
 }
@@ -856,6 +929,10 @@ type Record_Read struct {
 	Read *Read `protobuf:"bytes,54,opt,name=read,proto3,oneof"`
 }
 
+type Record_Review struct {
+	Review *Review `protobuf:"bytes,55,opt,name=review,proto3,oneof"`
+}
+
 func (*Record_Stages) isRecord_Body() {}
 
 func (*Record_Outcome) isRecord_Body() {}
@@ -885,6 +962,8 @@ func (*Record_KeySet) isRecord_Body() {}
 func (*Record_TrustBundle) isRecord_Body() {}
 
 func (*Record_Read) isRecord_Body() {}
+
+func (*Record_Review) isRecord_Body() {}
 
 // Author names the signer. Exactly one kind of party: an agent (agent,
 // instance and operator), an operator (operator alone), an administrator, a
@@ -2806,6 +2885,96 @@ func (x *Read) GetRecord() string {
 	return ""
 }
 
+// Review is what an officer says of a chain, or of one finding in it: that it
+// was looked into, and what came of that. It changes no verdict and hides
+// nothing: it stands beside. The newest by log order counts, and those before
+// stay. Signed by a reviewer, or by the host for an officer who is signed in to
+// its viewer: then the record's user is that officer's pseudonym, on the host's
+// word.
+//
+// The record that it is about is its only cause, so that a review is part of
+// the chain and of its evidence.
+type Review struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the record that it is about: the one that the finding is about or,
+	// without a finding, any record of the chain, by custom its first.
+	Record string `protobuf:"bytes,1,opt,name=record,proto3" json:"record,omitempty"`
+	// The finding's name, such as "LIMIT_EXCEEDED"; empty: the chain as a whole.
+	Finding     string      `protobuf:"bytes,2,opt,name=finding,proto3" json:"finding,omitempty"`
+	Disposition Disposition `protobuf:"varint,3,opt,name=disposition,proto3,enum=onus.v1.Disposition" json:"disposition,omitempty"`
+	// Why. With every disposition but "open" it must be there.
+	Note *Text `protobuf:"bytes,4,opt,name=note,proto3" json:"note,omitempty"`
+	// Who is to see to it: a pseudonym of kind user. Empty: nobody.
+	Assignee      string `protobuf:"bytes,5,opt,name=assignee,proto3" json:"assignee,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Review) Reset() {
+	*x = Review{}
+	mi := &file_onus_v1_record_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Review) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Review) ProtoMessage() {}
+
+func (x *Review) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_record_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Review.ProtoReflect.Descriptor instead.
+func (*Review) Descriptor() ([]byte, []int) {
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Review) GetRecord() string {
+	if x != nil {
+		return x.Record
+	}
+	return ""
+}
+
+func (x *Review) GetFinding() string {
+	if x != nil {
+		return x.Finding
+	}
+	return ""
+}
+
+func (x *Review) GetDisposition() Disposition {
+	if x != nil {
+		return x.Disposition
+	}
+	return Disposition_DISPOSITION_UNSPECIFIED
+}
+
+func (x *Review) GetNote() *Text {
+	if x != nil {
+		return x.Note
+	}
+	return nil
+}
+
+func (x *Review) GetAssignee() string {
+	if x != nil {
+		return x.Assignee
+	}
+	return ""
+}
+
 // Registration binds a party or a key. Signed by an administrator; a key's
 // also by the operator who answers for its party, by another key of the same
 // party (rotation), or by the key itself, with a credential (enrolment).
@@ -2830,7 +2999,7 @@ type Registration struct {
 
 func (x *Registration) Reset() {
 	*x = Registration{}
-	mi := &file_onus_v1_record_proto_msgTypes[26]
+	mi := &file_onus_v1_record_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2842,7 +3011,7 @@ func (x *Registration) String() string {
 func (*Registration) ProtoMessage() {}
 
 func (x *Registration) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[26]
+	mi := &file_onus_v1_record_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2855,7 +3024,7 @@ func (x *Registration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Registration.ProtoReflect.Descriptor instead.
 func (*Registration) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{26}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Registration) GetSubject() isRegistration_Subject {
@@ -2989,7 +3158,7 @@ type Operator struct {
 
 func (x *Operator) Reset() {
 	*x = Operator{}
-	mi := &file_onus_v1_record_proto_msgTypes[27]
+	mi := &file_onus_v1_record_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3001,7 +3170,7 @@ func (x *Operator) String() string {
 func (*Operator) ProtoMessage() {}
 
 func (x *Operator) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[27]
+	mi := &file_onus_v1_record_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3014,7 +3183,7 @@ func (x *Operator) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operator.ProtoReflect.Descriptor instead.
 func (*Operator) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{27}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Operator) GetId() string {
@@ -3085,7 +3254,7 @@ type AgentClass struct {
 
 func (x *AgentClass) Reset() {
 	*x = AgentClass{}
-	mi := &file_onus_v1_record_proto_msgTypes[28]
+	mi := &file_onus_v1_record_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3097,7 +3266,7 @@ func (x *AgentClass) String() string {
 func (*AgentClass) ProtoMessage() {}
 
 func (x *AgentClass) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[28]
+	mi := &file_onus_v1_record_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3110,7 +3279,7 @@ func (x *AgentClass) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentClass.ProtoReflect.Descriptor instead.
 func (*AgentClass) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{28}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *AgentClass) GetId() string {
@@ -3208,7 +3377,7 @@ type OAuthClient struct {
 
 func (x *OAuthClient) Reset() {
 	*x = OAuthClient{}
-	mi := &file_onus_v1_record_proto_msgTypes[29]
+	mi := &file_onus_v1_record_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3220,7 +3389,7 @@ func (x *OAuthClient) String() string {
 func (*OAuthClient) ProtoMessage() {}
 
 func (x *OAuthClient) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[29]
+	mi := &file_onus_v1_record_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3233,7 +3402,7 @@ func (x *OAuthClient) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OAuthClient.ProtoReflect.Descriptor instead.
 func (*OAuthClient) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{29}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *OAuthClient) GetIssuer() string {
@@ -3262,7 +3431,7 @@ type Workload struct {
 
 func (x *Workload) Reset() {
 	*x = Workload{}
-	mi := &file_onus_v1_record_proto_msgTypes[30]
+	mi := &file_onus_v1_record_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3274,7 +3443,7 @@ func (x *Workload) String() string {
 func (*Workload) ProtoMessage() {}
 
 func (x *Workload) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[30]
+	mi := &file_onus_v1_record_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3287,7 +3456,7 @@ func (x *Workload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Workload.ProtoReflect.Descriptor instead.
 func (*Workload) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{30}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Workload) GetIssuer() string {
@@ -3323,7 +3492,7 @@ type Service struct {
 
 func (x *Service) Reset() {
 	*x = Service{}
-	mi := &file_onus_v1_record_proto_msgTypes[31]
+	mi := &file_onus_v1_record_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3335,7 +3504,7 @@ func (x *Service) String() string {
 func (*Service) ProtoMessage() {}
 
 func (x *Service) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[31]
+	mi := &file_onus_v1_record_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3348,7 +3517,7 @@ func (x *Service) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Service.ProtoReflect.Descriptor instead.
 func (*Service) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{31}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Service) GetId() string {
@@ -3409,7 +3578,7 @@ type UserClient struct {
 
 func (x *UserClient) Reset() {
 	*x = UserClient{}
-	mi := &file_onus_v1_record_proto_msgTypes[32]
+	mi := &file_onus_v1_record_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3421,7 +3590,7 @@ func (x *UserClient) String() string {
 func (*UserClient) ProtoMessage() {}
 
 func (x *UserClient) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[32]
+	mi := &file_onus_v1_record_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3434,7 +3603,7 @@ func (x *UserClient) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserClient.ProtoReflect.Descriptor instead.
 func (*UserClient) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{32}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *UserClient) GetId() string {
@@ -3479,7 +3648,7 @@ type Reviewer struct {
 
 func (x *Reviewer) Reset() {
 	*x = Reviewer{}
-	mi := &file_onus_v1_record_proto_msgTypes[33]
+	mi := &file_onus_v1_record_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3491,7 +3660,7 @@ func (x *Reviewer) String() string {
 func (*Reviewer) ProtoMessage() {}
 
 func (x *Reviewer) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[33]
+	mi := &file_onus_v1_record_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3504,7 +3673,7 @@ func (x *Reviewer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reviewer.ProtoReflect.Descriptor instead.
 func (*Reviewer) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{33}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Reviewer) GetName() string {
@@ -3546,7 +3715,7 @@ type Issuer struct {
 
 func (x *Issuer) Reset() {
 	*x = Issuer{}
-	mi := &file_onus_v1_record_proto_msgTypes[34]
+	mi := &file_onus_v1_record_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3558,7 +3727,7 @@ func (x *Issuer) String() string {
 func (*Issuer) ProtoMessage() {}
 
 func (x *Issuer) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[34]
+	mi := &file_onus_v1_record_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3571,7 +3740,7 @@ func (x *Issuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Issuer.ProtoReflect.Descriptor instead.
 func (*Issuer) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{34}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Issuer) GetUrl() string {
@@ -3648,7 +3817,7 @@ type KeyBinding struct {
 
 func (x *KeyBinding) Reset() {
 	*x = KeyBinding{}
-	mi := &file_onus_v1_record_proto_msgTypes[35]
+	mi := &file_onus_v1_record_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3660,7 +3829,7 @@ func (x *KeyBinding) String() string {
 func (*KeyBinding) ProtoMessage() {}
 
 func (x *KeyBinding) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[35]
+	mi := &file_onus_v1_record_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3673,7 +3842,7 @@ func (x *KeyBinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyBinding.ProtoReflect.Descriptor instead.
 func (*KeyBinding) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{35}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *KeyBinding) GetPublicKey() []byte {
@@ -3817,7 +3986,7 @@ type X509SVID struct {
 
 func (x *X509SVID) Reset() {
 	*x = X509SVID{}
-	mi := &file_onus_v1_record_proto_msgTypes[36]
+	mi := &file_onus_v1_record_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3829,7 +3998,7 @@ func (x *X509SVID) String() string {
 func (*X509SVID) ProtoMessage() {}
 
 func (x *X509SVID) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[36]
+	mi := &file_onus_v1_record_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3842,7 +4011,7 @@ func (x *X509SVID) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use X509SVID.ProtoReflect.Descriptor instead.
 func (*X509SVID) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{36}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *X509SVID) GetChain() [][]byte {
@@ -3889,7 +4058,7 @@ type Revocation struct {
 
 func (x *Revocation) Reset() {
 	*x = Revocation{}
-	mi := &file_onus_v1_record_proto_msgTypes[37]
+	mi := &file_onus_v1_record_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3901,7 +4070,7 @@ func (x *Revocation) String() string {
 func (*Revocation) ProtoMessage() {}
 
 func (x *Revocation) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[37]
+	mi := &file_onus_v1_record_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3914,7 +4083,7 @@ func (x *Revocation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revocation.ProtoReflect.Descriptor instead.
 func (*Revocation) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{37}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Revocation) GetTarget() isRevocation_Target {
@@ -4049,7 +4218,7 @@ type InstanceName struct {
 
 func (x *InstanceName) Reset() {
 	*x = InstanceName{}
-	mi := &file_onus_v1_record_proto_msgTypes[38]
+	mi := &file_onus_v1_record_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4061,7 +4230,7 @@ func (x *InstanceName) String() string {
 func (*InstanceName) ProtoMessage() {}
 
 func (x *InstanceName) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[38]
+	mi := &file_onus_v1_record_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4074,7 +4243,7 @@ func (x *InstanceName) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstanceName.ProtoReflect.Descriptor instead.
 func (*InstanceName) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{38}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *InstanceName) GetAgent() string {
@@ -4104,7 +4273,7 @@ type Trigger struct {
 
 func (x *Trigger) Reset() {
 	*x = Trigger{}
-	mi := &file_onus_v1_record_proto_msgTypes[39]
+	mi := &file_onus_v1_record_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4116,7 +4285,7 @@ func (x *Trigger) String() string {
 func (*Trigger) ProtoMessage() {}
 
 func (x *Trigger) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[39]
+	mi := &file_onus_v1_record_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4129,7 +4298,7 @@ func (x *Trigger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Trigger.ProtoReflect.Descriptor instead.
 func (*Trigger) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{39}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Trigger) GetName() string {
@@ -4159,7 +4328,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_onus_v1_record_proto_msgTypes[40]
+	mi := &file_onus_v1_record_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4171,7 +4340,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[40]
+	mi := &file_onus_v1_record_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4184,7 +4353,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{40}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Loss) GetFirstSequence() int64 {
@@ -4225,7 +4394,7 @@ type Genesis struct {
 
 func (x *Genesis) Reset() {
 	*x = Genesis{}
-	mi := &file_onus_v1_record_proto_msgTypes[41]
+	mi := &file_onus_v1_record_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4237,7 +4406,7 @@ func (x *Genesis) String() string {
 func (*Genesis) ProtoMessage() {}
 
 func (x *Genesis) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[41]
+	mi := &file_onus_v1_record_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4250,7 +4419,7 @@ func (x *Genesis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Genesis.ProtoReflect.Descriptor instead.
 func (*Genesis) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{41}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Genesis) GetLogKey() string {
@@ -4294,7 +4463,7 @@ type Administrator struct {
 
 func (x *Administrator) Reset() {
 	*x = Administrator{}
-	mi := &file_onus_v1_record_proto_msgTypes[42]
+	mi := &file_onus_v1_record_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4306,7 +4475,7 @@ func (x *Administrator) String() string {
 func (*Administrator) ProtoMessage() {}
 
 func (x *Administrator) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[42]
+	mi := &file_onus_v1_record_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4319,7 +4488,7 @@ func (x *Administrator) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Administrator.ProtoReflect.Descriptor instead.
 func (*Administrator) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{42}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Administrator) GetName() string {
@@ -4362,7 +4531,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_onus_v1_record_proto_msgTypes[43]
+	mi := &file_onus_v1_record_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4374,7 +4543,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[43]
+	mi := &file_onus_v1_record_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4387,7 +4556,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{43}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Policy) GetClockSkew() *durationpb.Duration {
@@ -4459,7 +4628,7 @@ const file_onus_v1_record_proto_rawDesc = "" +
 	"signatures\"3\n" +
 	"\tSignature\x12\x10\n" +
 	"\x03sig\x18\x01 \x01(\fR\x03sig\x12\x14\n" +
-	"\x05keyid\x18\x02 \x01(\tR\x05keyid\"\xa5\n" +
+	"\x05keyid\x18\x02 \x01(\tR\x05keyid\"\xd0\n" +
 	"\n" +
 	"\x06Record\x12\x16\n" +
 	"\x06origin\x18\x01 \x01(\tR\x06origin\x12\x14\n" +
@@ -4499,8 +4668,9 @@ const file_onus_v1_record_proto_rawDesc = "" +
 	"\acounter\x183 \x01(\v2\x16.onus.v1.CounterRecordH\x00R\acounter\x12*\n" +
 	"\akey_set\x184 \x01(\v2\x0f.onus.v1.KeySetH\x00R\x06keySet\x129\n" +
 	"\ftrust_bundle\x185 \x01(\v2\x14.onus.v1.TrustBundleH\x00R\vtrustBundle\x12#\n" +
-	"\x04read\x186 \x01(\v2\r.onus.v1.ReadH\x00R\x04readB\x06\n" +
-	"\x04bodyJ\x04\b7\x10=\"\x89\x02\n" +
+	"\x04read\x186 \x01(\v2\r.onus.v1.ReadH\x00R\x04read\x12)\n" +
+	"\x06review\x187 \x01(\v2\x0f.onus.v1.ReviewH\x00R\x06reviewB\x06\n" +
+	"\x04bodyJ\x04\b8\x10=\"\x89\x02\n" +
 	"\x06Author\x12\x14\n" +
 	"\x05agent\x18\x01 \x01(\tR\x05agent\x12\x1a\n" +
 	"\binstance\x18\x02 \x01(\tR\binstance\x12\x1a\n" +
@@ -4653,7 +4823,13 @@ const file_onus_v1_record_proto_rawDesc = "" +
 	"\x06caller\x18\x01 \x01(\tR\x06caller\x12\x12\n" +
 	"\x04role\x18\x02 \x01(\tR\x04role\x12\x1c\n" +
 	"\tprocedure\x18\x03 \x01(\tR\tprocedure\x12\x16\n" +
-	"\x06record\x18\x04 \x01(\tR\x06record\"\xd9\x02\n" +
+	"\x06record\x18\x04 \x01(\tR\x06record\"\xb1\x01\n" +
+	"\x06Review\x12\x16\n" +
+	"\x06record\x18\x01 \x01(\tR\x06record\x12\x18\n" +
+	"\afinding\x18\x02 \x01(\tR\afinding\x126\n" +
+	"\vdisposition\x18\x03 \x01(\x0e2\x14.onus.v1.DispositionR\vdisposition\x12!\n" +
+	"\x04note\x18\x04 \x01(\v2\r.onus.v1.TextR\x04note\x12\x1a\n" +
+	"\bassignee\x18\x05 \x01(\tR\bassignee\"\xd9\x02\n" +
 	"\fRegistration\x12/\n" +
 	"\boperator\x18\x01 \x01(\v2\x11.onus.v1.OperatorH\x00R\boperator\x12+\n" +
 	"\x05agent\x18\x02 \x01(\v2\x13.onus.v1.AgentClassH\x00R\x05agent\x12'\n" +
@@ -4800,7 +4976,14 @@ const file_onus_v1_record_proto_rawDesc = "" +
 	"\x1aOUTCOME_STATUS_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18OUTCOME_STATUS_SUCCEEDED\x10\x01\x12\x19\n" +
 	"\x15OUTCOME_STATUS_FAILED\x10\x02\x12\x1a\n" +
-	"\x16OUTCOME_STATUS_UNKNOWN\x10\x03*h\n" +
+	"\x16OUTCOME_STATUS_UNKNOWN\x10\x03*\xad\x01\n" +
+	"\vDisposition\x12\x1b\n" +
+	"\x17DISPOSITION_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10DISPOSITION_OPEN\x10\x01\x12\x19\n" +
+	"\x15DISPOSITION_EXPLAINED\x10\x02\x12\x19\n" +
+	"\x15DISPOSITION_ESCALATED\x10\x03\x12\x18\n" +
+	"\x14DISPOSITION_INCIDENT\x10\x04\x12\x1b\n" +
+	"\x17DISPOSITION_FALSE_ALARM\x10\x05*h\n" +
 	"\x0eRevokedRecords\x12\x1f\n" +
 	"\x1bREVOKED_RECORDS_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15REVOKED_RECORDS_ADMIT\x10\x01\x12\x1a\n" +
@@ -4819,157 +5002,162 @@ func file_onus_v1_record_proto_rawDescGZIP() []byte {
 	return file_onus_v1_record_proto_rawDescData
 }
 
-var file_onus_v1_record_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_onus_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
+var file_onus_v1_record_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_onus_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_onus_v1_record_proto_goTypes = []any{
 	(Capture)(0),                  // 0: onus.v1.Capture
 	(Basis)(0),                    // 1: onus.v1.Basis
 	(TargetDecision)(0),           // 2: onus.v1.TargetDecision
 	(OutcomeStatus)(0),            // 3: onus.v1.OutcomeStatus
-	(RevokedRecords)(0),           // 4: onus.v1.RevokedRecords
-	(*Envelope)(nil),              // 5: onus.v1.Envelope
-	(*Signature)(nil),             // 6: onus.v1.Signature
-	(*Record)(nil),                // 7: onus.v1.Record
-	(*Author)(nil),                // 8: onus.v1.Author
-	(*Trace)(nil),                 // 9: onus.v1.Trace
-	(*UserToken)(nil),             // 10: onus.v1.UserToken
-	(*Actor)(nil),                 // 11: onus.v1.Actor
-	(*Text)(nil),                  // 12: onus.v1.Text
-	(*ScopeElement)(nil),          // 13: onus.v1.ScopeElement
-	(*DecisionRecord)(nil),        // 14: onus.v1.DecisionRecord
-	(*Intent)(nil),                // 15: onus.v1.Intent
-	(*Interpretation)(nil),        // 16: onus.v1.Interpretation
-	(*Decision)(nil),              // 17: onus.v1.Decision
-	(*Action)(nil),                // 18: onus.v1.Action
-	(*TokenFacts)(nil),            // 19: onus.v1.TokenFacts
-	(*Outcome)(nil),               // 20: onus.v1.Outcome
-	(*Grant)(nil),                 // 21: onus.v1.Grant
-	(*GrantElement)(nil),          // 22: onus.v1.GrantElement
-	(*ApprovalRule)(nil),          // 23: onus.v1.ApprovalRule
-	(*Approval)(nil),              // 24: onus.v1.Approval
-	(*Denial)(nil),                // 25: onus.v1.Denial
-	(*Rejection)(nil),             // 26: onus.v1.Rejection
-	(*CounterRecord)(nil),         // 27: onus.v1.CounterRecord
-	(*KeySet)(nil),                // 28: onus.v1.KeySet
-	(*TrustBundle)(nil),           // 29: onus.v1.TrustBundle
-	(*Read)(nil),                  // 30: onus.v1.Read
-	(*Registration)(nil),          // 31: onus.v1.Registration
-	(*Operator)(nil),              // 32: onus.v1.Operator
-	(*AgentClass)(nil),            // 33: onus.v1.AgentClass
-	(*OAuthClient)(nil),           // 34: onus.v1.OAuthClient
-	(*Workload)(nil),              // 35: onus.v1.Workload
-	(*Service)(nil),               // 36: onus.v1.Service
-	(*UserClient)(nil),            // 37: onus.v1.UserClient
-	(*Reviewer)(nil),              // 38: onus.v1.Reviewer
-	(*Issuer)(nil),                // 39: onus.v1.Issuer
-	(*KeyBinding)(nil),            // 40: onus.v1.KeyBinding
-	(*X509SVID)(nil),              // 41: onus.v1.X509SVID
-	(*Revocation)(nil),            // 42: onus.v1.Revocation
-	(*InstanceName)(nil),          // 43: onus.v1.InstanceName
-	(*Trigger)(nil),               // 44: onus.v1.Trigger
-	(*Loss)(nil),                  // 45: onus.v1.Loss
-	(*Genesis)(nil),               // 46: onus.v1.Genesis
-	(*Administrator)(nil),         // 47: onus.v1.Administrator
-	(*Policy)(nil),                // 48: onus.v1.Policy
-	(*timestamppb.Timestamp)(nil), // 49: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 50: google.protobuf.Duration
+	(Disposition)(0),              // 4: onus.v1.Disposition
+	(RevokedRecords)(0),           // 5: onus.v1.RevokedRecords
+	(*Envelope)(nil),              // 6: onus.v1.Envelope
+	(*Signature)(nil),             // 7: onus.v1.Signature
+	(*Record)(nil),                // 8: onus.v1.Record
+	(*Author)(nil),                // 9: onus.v1.Author
+	(*Trace)(nil),                 // 10: onus.v1.Trace
+	(*UserToken)(nil),             // 11: onus.v1.UserToken
+	(*Actor)(nil),                 // 12: onus.v1.Actor
+	(*Text)(nil),                  // 13: onus.v1.Text
+	(*ScopeElement)(nil),          // 14: onus.v1.ScopeElement
+	(*DecisionRecord)(nil),        // 15: onus.v1.DecisionRecord
+	(*Intent)(nil),                // 16: onus.v1.Intent
+	(*Interpretation)(nil),        // 17: onus.v1.Interpretation
+	(*Decision)(nil),              // 18: onus.v1.Decision
+	(*Action)(nil),                // 19: onus.v1.Action
+	(*TokenFacts)(nil),            // 20: onus.v1.TokenFacts
+	(*Outcome)(nil),               // 21: onus.v1.Outcome
+	(*Grant)(nil),                 // 22: onus.v1.Grant
+	(*GrantElement)(nil),          // 23: onus.v1.GrantElement
+	(*ApprovalRule)(nil),          // 24: onus.v1.ApprovalRule
+	(*Approval)(nil),              // 25: onus.v1.Approval
+	(*Denial)(nil),                // 26: onus.v1.Denial
+	(*Rejection)(nil),             // 27: onus.v1.Rejection
+	(*CounterRecord)(nil),         // 28: onus.v1.CounterRecord
+	(*KeySet)(nil),                // 29: onus.v1.KeySet
+	(*TrustBundle)(nil),           // 30: onus.v1.TrustBundle
+	(*Read)(nil),                  // 31: onus.v1.Read
+	(*Review)(nil),                // 32: onus.v1.Review
+	(*Registration)(nil),          // 33: onus.v1.Registration
+	(*Operator)(nil),              // 34: onus.v1.Operator
+	(*AgentClass)(nil),            // 35: onus.v1.AgentClass
+	(*OAuthClient)(nil),           // 36: onus.v1.OAuthClient
+	(*Workload)(nil),              // 37: onus.v1.Workload
+	(*Service)(nil),               // 38: onus.v1.Service
+	(*UserClient)(nil),            // 39: onus.v1.UserClient
+	(*Reviewer)(nil),              // 40: onus.v1.Reviewer
+	(*Issuer)(nil),                // 41: onus.v1.Issuer
+	(*KeyBinding)(nil),            // 42: onus.v1.KeyBinding
+	(*X509SVID)(nil),              // 43: onus.v1.X509SVID
+	(*Revocation)(nil),            // 44: onus.v1.Revocation
+	(*InstanceName)(nil),          // 45: onus.v1.InstanceName
+	(*Trigger)(nil),               // 46: onus.v1.Trigger
+	(*Loss)(nil),                  // 47: onus.v1.Loss
+	(*Genesis)(nil),               // 48: onus.v1.Genesis
+	(*Administrator)(nil),         // 49: onus.v1.Administrator
+	(*Policy)(nil),                // 50: onus.v1.Policy
+	(*timestamppb.Timestamp)(nil), // 51: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 52: google.protobuf.Duration
 }
 var file_onus_v1_record_proto_depIdxs = []int32{
-	6,  // 0: onus.v1.Envelope.signatures:type_name -> onus.v1.Signature
-	8,  // 1: onus.v1.Record.author:type_name -> onus.v1.Author
+	7,  // 0: onus.v1.Envelope.signatures:type_name -> onus.v1.Signature
+	9,  // 1: onus.v1.Record.author:type_name -> onus.v1.Author
 	0,  // 2: onus.v1.Record.capture:type_name -> onus.v1.Capture
-	49, // 3: onus.v1.Record.claimed_time:type_name -> google.protobuf.Timestamp
+	51, // 3: onus.v1.Record.claimed_time:type_name -> google.protobuf.Timestamp
 	1,  // 4: onus.v1.Record.basis:type_name -> onus.v1.Basis
-	9,  // 5: onus.v1.Record.trace:type_name -> onus.v1.Trace
-	10, // 6: onus.v1.Record.token:type_name -> onus.v1.UserToken
-	14, // 7: onus.v1.Record.stages:type_name -> onus.v1.DecisionRecord
-	20, // 8: onus.v1.Record.outcome:type_name -> onus.v1.Outcome
-	31, // 9: onus.v1.Record.registration:type_name -> onus.v1.Registration
-	44, // 10: onus.v1.Record.trigger:type_name -> onus.v1.Trigger
-	45, // 11: onus.v1.Record.loss:type_name -> onus.v1.Loss
-	46, // 12: onus.v1.Record.genesis:type_name -> onus.v1.Genesis
-	21, // 13: onus.v1.Record.delegation:type_name -> onus.v1.Grant
-	24, // 14: onus.v1.Record.approval:type_name -> onus.v1.Approval
-	25, // 15: onus.v1.Record.denial:type_name -> onus.v1.Denial
-	26, // 16: onus.v1.Record.rejection:type_name -> onus.v1.Rejection
-	42, // 17: onus.v1.Record.revocation:type_name -> onus.v1.Revocation
-	27, // 18: onus.v1.Record.counter:type_name -> onus.v1.CounterRecord
-	28, // 19: onus.v1.Record.key_set:type_name -> onus.v1.KeySet
-	29, // 20: onus.v1.Record.trust_bundle:type_name -> onus.v1.TrustBundle
-	30, // 21: onus.v1.Record.read:type_name -> onus.v1.Read
-	49, // 22: onus.v1.UserToken.issued:type_name -> google.protobuf.Timestamp
-	49, // 23: onus.v1.UserToken.expires:type_name -> google.protobuf.Timestamp
-	49, // 24: onus.v1.UserToken.authenticated:type_name -> google.protobuf.Timestamp
-	11, // 25: onus.v1.UserToken.actors:type_name -> onus.v1.Actor
-	15, // 26: onus.v1.DecisionRecord.intent:type_name -> onus.v1.Intent
-	16, // 27: onus.v1.DecisionRecord.interpretation:type_name -> onus.v1.Interpretation
-	17, // 28: onus.v1.DecisionRecord.decision:type_name -> onus.v1.Decision
-	18, // 29: onus.v1.DecisionRecord.action:type_name -> onus.v1.Action
-	12, // 30: onus.v1.Intent.text:type_name -> onus.v1.Text
-	13, // 31: onus.v1.Intent.requested:type_name -> onus.v1.ScopeElement
-	12, // 32: onus.v1.Interpretation.text:type_name -> onus.v1.Text
-	12, // 33: onus.v1.Decision.text:type_name -> onus.v1.Text
-	13, // 34: onus.v1.Decision.chosen:type_name -> onus.v1.ScopeElement
-	12, // 35: onus.v1.Decision.alternatives:type_name -> onus.v1.Text
-	12, // 36: onus.v1.Decision.rationale:type_name -> onus.v1.Text
-	13, // 37: onus.v1.Decision.proposal:type_name -> onus.v1.ScopeElement
-	13, // 38: onus.v1.Action.element:type_name -> onus.v1.ScopeElement
-	12, // 39: onus.v1.Action.arguments:type_name -> onus.v1.Text
-	12, // 40: onus.v1.Action.result:type_name -> onus.v1.Text
-	2,  // 41: onus.v1.Action.target_decision:type_name -> onus.v1.TargetDecision
-	19, // 42: onus.v1.Action.token:type_name -> onus.v1.TokenFacts
-	3,  // 43: onus.v1.Outcome.status:type_name -> onus.v1.OutcomeStatus
-	12, // 44: onus.v1.Outcome.result:type_name -> onus.v1.Text
-	2,  // 45: onus.v1.Outcome.target_decision:type_name -> onus.v1.TargetDecision
-	22, // 46: onus.v1.Grant.scope:type_name -> onus.v1.GrantElement
-	49, // 47: onus.v1.Grant.not_before:type_name -> google.protobuf.Timestamp
-	49, // 48: onus.v1.Grant.expires:type_name -> google.protobuf.Timestamp
-	23, // 49: onus.v1.Grant.approvals:type_name -> onus.v1.ApprovalRule
-	12, // 50: onus.v1.Grant.purpose:type_name -> onus.v1.Text
-	13, // 51: onus.v1.GrantElement.element:type_name -> onus.v1.ScopeElement
-	49, // 52: onus.v1.Approval.expires:type_name -> google.protobuf.Timestamp
-	12, // 53: onus.v1.Approval.reason:type_name -> onus.v1.Text
-	12, // 54: onus.v1.Denial.reason:type_name -> onus.v1.Text
-	8,  // 55: onus.v1.Rejection.author:type_name -> onus.v1.Author
-	13, // 56: onus.v1.CounterRecord.element:type_name -> onus.v1.ScopeElement
-	19, // 57: onus.v1.CounterRecord.token:type_name -> onus.v1.TokenFacts
-	2,  // 58: onus.v1.CounterRecord.decision:type_name -> onus.v1.TargetDecision
-	3,  // 59: onus.v1.CounterRecord.status:type_name -> onus.v1.OutcomeStatus
-	49, // 60: onus.v1.KeySet.fetched:type_name -> google.protobuf.Timestamp
-	49, // 61: onus.v1.TrustBundle.fetched:type_name -> google.protobuf.Timestamp
-	32, // 62: onus.v1.Registration.operator:type_name -> onus.v1.Operator
-	33, // 63: onus.v1.Registration.agent:type_name -> onus.v1.AgentClass
-	40, // 64: onus.v1.Registration.key:type_name -> onus.v1.KeyBinding
-	36, // 65: onus.v1.Registration.service:type_name -> onus.v1.Service
-	37, // 66: onus.v1.Registration.client:type_name -> onus.v1.UserClient
-	38, // 67: onus.v1.Registration.reviewer:type_name -> onus.v1.Reviewer
-	39, // 68: onus.v1.Registration.issuer:type_name -> onus.v1.Issuer
-	13, // 69: onus.v1.AgentClass.catalogue:type_name -> onus.v1.ScopeElement
-	22, // 70: onus.v1.AgentClass.ceiling:type_name -> onus.v1.GrantElement
-	34, // 71: onus.v1.AgentClass.oauth_clients:type_name -> onus.v1.OAuthClient
-	35, // 72: onus.v1.AgentClass.workloads:type_name -> onus.v1.Workload
-	35, // 73: onus.v1.Service.workloads:type_name -> onus.v1.Workload
-	34, // 74: onus.v1.UserClient.oauth_client:type_name -> onus.v1.OAuthClient
-	49, // 75: onus.v1.KeyBinding.not_after:type_name -> google.protobuf.Timestamp
-	49, // 76: onus.v1.KeyBinding.replaced_until:type_name -> google.protobuf.Timestamp
-	41, // 77: onus.v1.KeyBinding.svid:type_name -> onus.v1.X509SVID
-	43, // 78: onus.v1.Revocation.instance:type_name -> onus.v1.InstanceName
-	49, // 79: onus.v1.Revocation.suspected_since:type_name -> google.protobuf.Timestamp
-	12, // 80: onus.v1.Revocation.reason:type_name -> onus.v1.Text
-	12, // 81: onus.v1.Trigger.detail:type_name -> onus.v1.Text
-	12, // 82: onus.v1.Loss.reason:type_name -> onus.v1.Text
-	47, // 83: onus.v1.Genesis.administrators:type_name -> onus.v1.Administrator
-	48, // 84: onus.v1.Genesis.policy:type_name -> onus.v1.Policy
-	50, // 85: onus.v1.Policy.clock_skew:type_name -> google.protobuf.Duration
-	50, // 86: onus.v1.Policy.late_after:type_name -> google.protobuf.Duration
-	50, // 87: onus.v1.Policy.outcome_window:type_name -> google.protobuf.Duration
-	4,  // 88: onus.v1.Policy.revoked:type_name -> onus.v1.RevokedRecords
-	23, // 89: onus.v1.Policy.approvals:type_name -> onus.v1.ApprovalRule
-	90, // [90:90] is the sub-list for method output_type
-	90, // [90:90] is the sub-list for method input_type
-	90, // [90:90] is the sub-list for extension type_name
-	90, // [90:90] is the sub-list for extension extendee
-	0,  // [0:90] is the sub-list for field type_name
+	10, // 5: onus.v1.Record.trace:type_name -> onus.v1.Trace
+	11, // 6: onus.v1.Record.token:type_name -> onus.v1.UserToken
+	15, // 7: onus.v1.Record.stages:type_name -> onus.v1.DecisionRecord
+	21, // 8: onus.v1.Record.outcome:type_name -> onus.v1.Outcome
+	33, // 9: onus.v1.Record.registration:type_name -> onus.v1.Registration
+	46, // 10: onus.v1.Record.trigger:type_name -> onus.v1.Trigger
+	47, // 11: onus.v1.Record.loss:type_name -> onus.v1.Loss
+	48, // 12: onus.v1.Record.genesis:type_name -> onus.v1.Genesis
+	22, // 13: onus.v1.Record.delegation:type_name -> onus.v1.Grant
+	25, // 14: onus.v1.Record.approval:type_name -> onus.v1.Approval
+	26, // 15: onus.v1.Record.denial:type_name -> onus.v1.Denial
+	27, // 16: onus.v1.Record.rejection:type_name -> onus.v1.Rejection
+	44, // 17: onus.v1.Record.revocation:type_name -> onus.v1.Revocation
+	28, // 18: onus.v1.Record.counter:type_name -> onus.v1.CounterRecord
+	29, // 19: onus.v1.Record.key_set:type_name -> onus.v1.KeySet
+	30, // 20: onus.v1.Record.trust_bundle:type_name -> onus.v1.TrustBundle
+	31, // 21: onus.v1.Record.read:type_name -> onus.v1.Read
+	32, // 22: onus.v1.Record.review:type_name -> onus.v1.Review
+	51, // 23: onus.v1.UserToken.issued:type_name -> google.protobuf.Timestamp
+	51, // 24: onus.v1.UserToken.expires:type_name -> google.protobuf.Timestamp
+	51, // 25: onus.v1.UserToken.authenticated:type_name -> google.protobuf.Timestamp
+	12, // 26: onus.v1.UserToken.actors:type_name -> onus.v1.Actor
+	16, // 27: onus.v1.DecisionRecord.intent:type_name -> onus.v1.Intent
+	17, // 28: onus.v1.DecisionRecord.interpretation:type_name -> onus.v1.Interpretation
+	18, // 29: onus.v1.DecisionRecord.decision:type_name -> onus.v1.Decision
+	19, // 30: onus.v1.DecisionRecord.action:type_name -> onus.v1.Action
+	13, // 31: onus.v1.Intent.text:type_name -> onus.v1.Text
+	14, // 32: onus.v1.Intent.requested:type_name -> onus.v1.ScopeElement
+	13, // 33: onus.v1.Interpretation.text:type_name -> onus.v1.Text
+	13, // 34: onus.v1.Decision.text:type_name -> onus.v1.Text
+	14, // 35: onus.v1.Decision.chosen:type_name -> onus.v1.ScopeElement
+	13, // 36: onus.v1.Decision.alternatives:type_name -> onus.v1.Text
+	13, // 37: onus.v1.Decision.rationale:type_name -> onus.v1.Text
+	14, // 38: onus.v1.Decision.proposal:type_name -> onus.v1.ScopeElement
+	14, // 39: onus.v1.Action.element:type_name -> onus.v1.ScopeElement
+	13, // 40: onus.v1.Action.arguments:type_name -> onus.v1.Text
+	13, // 41: onus.v1.Action.result:type_name -> onus.v1.Text
+	2,  // 42: onus.v1.Action.target_decision:type_name -> onus.v1.TargetDecision
+	20, // 43: onus.v1.Action.token:type_name -> onus.v1.TokenFacts
+	3,  // 44: onus.v1.Outcome.status:type_name -> onus.v1.OutcomeStatus
+	13, // 45: onus.v1.Outcome.result:type_name -> onus.v1.Text
+	2,  // 46: onus.v1.Outcome.target_decision:type_name -> onus.v1.TargetDecision
+	23, // 47: onus.v1.Grant.scope:type_name -> onus.v1.GrantElement
+	51, // 48: onus.v1.Grant.not_before:type_name -> google.protobuf.Timestamp
+	51, // 49: onus.v1.Grant.expires:type_name -> google.protobuf.Timestamp
+	24, // 50: onus.v1.Grant.approvals:type_name -> onus.v1.ApprovalRule
+	13, // 51: onus.v1.Grant.purpose:type_name -> onus.v1.Text
+	14, // 52: onus.v1.GrantElement.element:type_name -> onus.v1.ScopeElement
+	51, // 53: onus.v1.Approval.expires:type_name -> google.protobuf.Timestamp
+	13, // 54: onus.v1.Approval.reason:type_name -> onus.v1.Text
+	13, // 55: onus.v1.Denial.reason:type_name -> onus.v1.Text
+	9,  // 56: onus.v1.Rejection.author:type_name -> onus.v1.Author
+	14, // 57: onus.v1.CounterRecord.element:type_name -> onus.v1.ScopeElement
+	20, // 58: onus.v1.CounterRecord.token:type_name -> onus.v1.TokenFacts
+	2,  // 59: onus.v1.CounterRecord.decision:type_name -> onus.v1.TargetDecision
+	3,  // 60: onus.v1.CounterRecord.status:type_name -> onus.v1.OutcomeStatus
+	51, // 61: onus.v1.KeySet.fetched:type_name -> google.protobuf.Timestamp
+	51, // 62: onus.v1.TrustBundle.fetched:type_name -> google.protobuf.Timestamp
+	4,  // 63: onus.v1.Review.disposition:type_name -> onus.v1.Disposition
+	13, // 64: onus.v1.Review.note:type_name -> onus.v1.Text
+	34, // 65: onus.v1.Registration.operator:type_name -> onus.v1.Operator
+	35, // 66: onus.v1.Registration.agent:type_name -> onus.v1.AgentClass
+	42, // 67: onus.v1.Registration.key:type_name -> onus.v1.KeyBinding
+	38, // 68: onus.v1.Registration.service:type_name -> onus.v1.Service
+	39, // 69: onus.v1.Registration.client:type_name -> onus.v1.UserClient
+	40, // 70: onus.v1.Registration.reviewer:type_name -> onus.v1.Reviewer
+	41, // 71: onus.v1.Registration.issuer:type_name -> onus.v1.Issuer
+	14, // 72: onus.v1.AgentClass.catalogue:type_name -> onus.v1.ScopeElement
+	23, // 73: onus.v1.AgentClass.ceiling:type_name -> onus.v1.GrantElement
+	36, // 74: onus.v1.AgentClass.oauth_clients:type_name -> onus.v1.OAuthClient
+	37, // 75: onus.v1.AgentClass.workloads:type_name -> onus.v1.Workload
+	37, // 76: onus.v1.Service.workloads:type_name -> onus.v1.Workload
+	36, // 77: onus.v1.UserClient.oauth_client:type_name -> onus.v1.OAuthClient
+	51, // 78: onus.v1.KeyBinding.not_after:type_name -> google.protobuf.Timestamp
+	51, // 79: onus.v1.KeyBinding.replaced_until:type_name -> google.protobuf.Timestamp
+	43, // 80: onus.v1.KeyBinding.svid:type_name -> onus.v1.X509SVID
+	45, // 81: onus.v1.Revocation.instance:type_name -> onus.v1.InstanceName
+	51, // 82: onus.v1.Revocation.suspected_since:type_name -> google.protobuf.Timestamp
+	13, // 83: onus.v1.Revocation.reason:type_name -> onus.v1.Text
+	13, // 84: onus.v1.Trigger.detail:type_name -> onus.v1.Text
+	13, // 85: onus.v1.Loss.reason:type_name -> onus.v1.Text
+	49, // 86: onus.v1.Genesis.administrators:type_name -> onus.v1.Administrator
+	50, // 87: onus.v1.Genesis.policy:type_name -> onus.v1.Policy
+	52, // 88: onus.v1.Policy.clock_skew:type_name -> google.protobuf.Duration
+	52, // 89: onus.v1.Policy.late_after:type_name -> google.protobuf.Duration
+	52, // 90: onus.v1.Policy.outcome_window:type_name -> google.protobuf.Duration
+	5,  // 91: onus.v1.Policy.revoked:type_name -> onus.v1.RevokedRecords
+	24, // 92: onus.v1.Policy.approvals:type_name -> onus.v1.ApprovalRule
+	93, // [93:93] is the sub-list for method output_type
+	93, // [93:93] is the sub-list for method input_type
+	93, // [93:93] is the sub-list for extension type_name
+	93, // [93:93] is the sub-list for extension extendee
+	0,  // [0:93] is the sub-list for field type_name
 }
 
 func init() { file_onus_v1_record_proto_init() }
@@ -4993,12 +5181,13 @@ func file_onus_v1_record_proto_init() {
 		(*Record_KeySet)(nil),
 		(*Record_TrustBundle)(nil),
 		(*Record_Read)(nil),
+		(*Record_Review)(nil),
 	}
 	file_onus_v1_record_proto_msgTypes[7].OneofWrappers = []any{
 		(*Text_Commitment)(nil),
 		(*Text_Plain)(nil),
 	}
-	file_onus_v1_record_proto_msgTypes[26].OneofWrappers = []any{
+	file_onus_v1_record_proto_msgTypes[27].OneofWrappers = []any{
 		(*Registration_Operator)(nil),
 		(*Registration_Agent)(nil),
 		(*Registration_Key)(nil),
@@ -5007,11 +5196,11 @@ func file_onus_v1_record_proto_init() {
 		(*Registration_Reviewer)(nil),
 		(*Registration_Issuer)(nil),
 	}
-	file_onus_v1_record_proto_msgTypes[35].OneofWrappers = []any{
+	file_onus_v1_record_proto_msgTypes[36].OneofWrappers = []any{
 		(*KeyBinding_Svid)(nil),
 		(*KeyBinding_WorkloadToken)(nil),
 	}
-	file_onus_v1_record_proto_msgTypes[37].OneofWrappers = []any{
+	file_onus_v1_record_proto_msgTypes[38].OneofWrappers = []any{
 		(*Revocation_Key)(nil),
 		(*Revocation_Instance)(nil),
 		(*Revocation_Agent)(nil),
@@ -5024,8 +5213,8 @@ func file_onus_v1_record_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_onus_v1_record_proto_rawDesc), len(file_onus_v1_record_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   44,
+			NumEnums:      6,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

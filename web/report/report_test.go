@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/onus-ledger/onus/cmd/internal/report"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier"
 	"github.com/onus-ledger/onus/verifier/chain"
@@ -18,6 +17,7 @@ import (
 	"github.com/onus-ledger/onus/verifier/record"
 	"github.com/onus-ledger/onus/verifier/registry"
 	"github.com/onus-ledger/onus/verifier/tree"
+	"github.com/onus-ledger/onus/web/report"
 )
 
 var update = flag.Bool("update", false, "write the files below testdata anew")

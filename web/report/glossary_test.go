@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/onus-ledger/onus/cmd/internal/report"
 	"github.com/onus-ledger/onus/verifier/chain"
+	"github.com/onus-ledger/onus/web/report"
 )
 
 // Every word of fixed meaning is explained at the end.

@@ -8,10 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/onus-ledger/onus/cmd/internal/report"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier/chain"
 	"github.com/onus-ledger/onus/verifier/record"
+	"github.com/onus-ledger/onus/web/report"
 )
 
 // chainIn returns the chain in the evidence of a scenario, without its
