@@ -189,7 +189,17 @@ func (a *Audit) admissible(r *record.Record, index int64, s *entry.Stamp) error 
 	if err := a.authority.Check(r, index, s.LogTime); err != nil {
 		return err
 	}
+	if err := authority.CheckReviewed(r, a.logged); err != nil {
+		return err
+	}
 	return authority.CheckWord(r, s)
+}
+
+// logged reports whether a record came before, for all that the audit knows:
+// once ids found no place, one that it does not have may be among those.
+func (a *Audit) logged(id record.ID) bool {
+	_, known := a.ids[[16]byte(id[:16])]
+	return known || a.forgot
 }
 
 // rejected is what of it the registry alone shows.

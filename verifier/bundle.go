@@ -74,6 +74,8 @@ type BundleReport struct {
 	Unpinned []Fault
 	// Gaps are what was not proven.
 	Gaps []Gap
+
+	check *bundleCheck
 }
 
 // Gap is something that was not proven, and what would prove it.

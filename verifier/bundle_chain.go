@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
+	"github.com/onus-ledger/onus/verifier/authority"
 	"github.com/onus-ledger/onus/verifier/chain"
 	"github.com/onus-ledger/onus/verifier/evidence"
 	"github.com/onus-ledger/onus/verifier/record"
@@ -15,44 +16,100 @@ import (
 // What is withheld, or of a newer version, may belong to them: nobody can see
 // where. So all of it is taken as part of them, and they are never clean then.
 func (c *bundleCheck) judge() {
-	var entries []chain.Entry
-	elsewhere := map[record.ID]int64{}
-	chained := c.chained()
-	c.members = map[int64]bool{}
+	g := c.gather(c.chained(c.res.Scope.Asked))
+	c.members = g.members
+	c.rep.Chained = g.readable
+	for i := range c.res.Leaves {
+		l := &c.res.Leaves[i]
+		if l.ID.IsZero() || g.members[l.Index] || c.bundle.Leaves[i].Registry {
+			continue
+		}
+		c.rep.Beside++
+		if e, ok := entryOf(l); ok && e.Record.Msg.GetStages().GetAction() != nil {
+			c.rep.BesideActions++
+		}
+	}
+	c.spread()
+	_, c.rep.Judgement = c.judged(g)
+	c.rep.check = c
+}
+
+// gathered are the entries that are judged together.
+type gathered struct {
+	entries   []chain.Entry
+	elsewhere map[record.ID]int64
+	members   map[int64]bool
+	readable  int // of the entries
+}
+
+func (c *bundleCheck) gather(chained map[record.ID]bool) gathered {
+	g := gathered{elsewhere: map[record.ID]int64{}, members: map[int64]bool{}}
 	for i := range c.res.Leaves {
 		l := &c.res.Leaves[i]
 		if l.ID.IsZero() {
 			continue
 		}
 		e, ok := entryOf(l)
-		switch {
-		case ok && (e.Opaque != chain.Readable || chained[l.ID]):
-			entries = append(entries, e)
-			c.members[l.Index] = true
-			if e.Opaque == chain.Readable {
-				c.rep.Chained++
-			}
-		default:
-			elsewhere[l.ID] = l.Index
-			if !c.bundle.Leaves[i].Registry {
-				c.rep.Beside++
-				if ok && e.Record.Msg.GetStages().GetAction() != nil {
-					c.rep.BesideActions++
-				}
-			}
+		if !ok || e.Opaque == chain.Readable && !chained[l.ID] {
+			g.elsewhere[l.ID] = l.Index
+			continue
+		}
+		g.entries = append(g.entries, e)
+		g.members[l.Index] = true
+		if e.Opaque == chain.Readable {
+			g.readable++
 		}
 	}
-	c.spread()
+	return g
+}
+
+func (c *bundleCheck) judged(g gathered) (*chain.Chain, *chain.Judgement) {
 	hand := chain.Hand{Source: chain.FromBundle, Seen: c.seen, Tokens: c.tokens, Uses: true}
-	for index := range c.members {
+	for index := range g.members {
 		if l := c.leaf(index); l.Entry != nil && len(l.Entry.Stamp.Uses) > 0 && !c.counted[index] {
 			hand.Uses = false
 		}
 	}
 	reg := c.res.Registry.History()
-	c.rep.Judgement = chain.Judge(chain.Build(entries, elsewhere, reg.Genesis().GetPolicy()), chain.Basis{
+	built := chain.Build(g.entries, g.elsewhere, reg.Genesis().GetPolicy())
+	return built, chain.Judge(built, chain.Basis{
 		Registry: reg, Authority: c.state, Size: c.res.Checkpoint.Size, Time: c.logTime, Faults: c.faults, Hand: hand})
 }
+
+// Chain returns the chain of one record and its judgement, as a server gives
+// them, where all of that chain that is in the evidence belongs to the chains
+// that it is for. Else the file may hold only a part of it: what leads to it by
+// a cause is then judged with the chains that were asked for, as the report has
+// it. Of a record that is shown beside these, or not at all, Chain returns nil.
+// It is called by one goroutine at a time.
+func (r *BundleReport) Chain(id record.ID) (*chain.Chain, *chain.Judgement) {
+	c := r.check
+	in := c.chained([]record.ID{id})
+	member, alone := false, true
+	for i := range c.res.Leaves {
+		l := &c.res.Leaves[i]
+		if in[l.ID] && !c.members[l.Index] {
+			alone = false
+		}
+		if l.ID == id && in[id] && c.members[l.Index] {
+			member = true
+		}
+	}
+	switch {
+	case !member:
+		return nil, nil
+	case alone:
+		return c.judged(c.gather(in))
+	}
+	return c.judged(c.gather(c.chained(c.res.Scope.Asked)))
+}
+
+// Authority returns the state of grants, limits and approvals as the evidence
+// shows it. It is used by one goroutine at a time, and not while [BundleReport.Chain] runs.
+func (r *BundleReport) Authority() *authority.State { return r.check.state }
+
+// LogTime returns the newest log time that the evidence shows, in milliseconds.
+func (r *BundleReport) LogTime() int64 { return r.check.logTime }
 
 // spread hands the evidence's faults to the entries that they are about. What
 // is wrong with the file as a whole is wrong with every entry of it.
@@ -106,9 +163,9 @@ func entryOf(l *evidence.Checked) (chain.Entry, bool) {
 	return chain.Entry{Index: l.Index, LogTime: l.Entry.Stamp.LogTime, Record: l.Record, Stamp: &l.Entry.Stamp}, true
 }
 
-// chained returns the records of the chains that were asked for, as far as they
-// are linked here.
-func (c *bundleCheck) chained() map[record.ID]bool {
+// chained returns the records of the chains of some records, as far as they are
+// linked here.
+func (c *bundleCheck) chained(of []record.ID) map[record.ID]bool {
 	l := newLinks()
 	for i := range c.res.Leaves {
 		switch leaf := &c.res.Leaves[i]; {
@@ -119,5 +176,5 @@ func (c *bundleCheck) chained() map[record.ID]bool {
 			l.add(leaf.ID, leaf.Record.Msg)
 		}
 	}
-	return l.chain(c.res.Scope.Asked)
+	return l.chain(of)
 }

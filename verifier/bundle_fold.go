@@ -36,8 +36,13 @@ func (c *bundleCheck) fold() {
 			c.uses(l)
 			// What had no right to be logged has no effect. Whether it had may
 			// rest on what is not at hand: that it counts for nothing is all
-			// that is said here, and no fault.
-			if c.state.Check(l.Record, l.Index, s.LogTime) != nil || authority.CheckWord(l.Record, s) != nil {
+			// that is said here, and no fault. Of a review the registry alone
+			// decides, which is here: its reviewer was revoked, or was not.
+			err := c.state.Check(l.Record, l.Index, s.LogTime)
+			if err != nil && l.Record.Msg.GetReview() != nil {
+				c.fault(l.Index, NotAdmissible, record.What(err))
+			}
+			if err != nil || authority.CheckWord(l.Record, s) != nil {
 				continue
 			}
 		}

@@ -28,6 +28,11 @@ var ErrTooLarge = errors.New("the log is too large to be judged as a whole: judg
 // logChains keeps what an audit judges once it has seen everything: a parent
 // may come after its child, and a revocation after what it makes suspect.
 type logChains struct {
+	joins
+	// links and linked belong to Chain: the links of the first entries.
+	links  *links
+	linked int
+
 	entries  []kept
 	at       map[record.ID]int32
 	faults   map[int64][]chain.Fault
@@ -47,13 +52,15 @@ type kept struct {
 	up []record.ID
 	// other: it is an entry that begins no chain: of the registry.
 	other bool
+	// revokes: it revokes something, or cannot be read and may.
+	revokes bool
 }
 
 // KeepChains has the audit keep the entries that are added from now on, so that
 // [Audit.Judge] can judge their chains; they must not be changed. It is called
 // before the first is added.
 func (a *Audit) KeepChains() {
-	a.chains = &logChains{at: map[record.ID]int32{}, faults: map[int64][]chain.Fault{}, log: chain.NewWholeLog(), maxBytes: MaxJudgedBytes}
+	a.chains = &logChains{joins: newJoins(), at: map[record.ID]int32{}, faults: map[int64][]chain.Fault{}, log: chain.NewWholeLog(), maxBytes: MaxJudgedBytes}
 }
 
 func (l *logChains) fault(index int64, f chain.Fault) {
@@ -73,7 +80,7 @@ func (l *logChains) keep(c *checked, index int64, raw []byte) {
 		*l = logChains{over: true, faults: l.faults}
 		return
 	}
-	k := kept{index: index, raw: raw, id: c.id}
+	k := kept{index: index, raw: raw, id: c.id, revokes: c.rec == nil || c.rec.Msg.GetRevocation() != nil}
 	if c.rec != nil {
 		for _, s := range append([]string{c.rec.Msg.GetParent()}, c.rec.Msg.GetCauses()...) {
 			if up, err := record.ParseID(s); err == nil {
@@ -82,6 +89,7 @@ func (l *logChains) keep(c *checked, index int64, raw []byte) {
 		}
 		k.other = c.rec.Msg.GetAuthor().GetAgent() == "" && c.rec.Msg.GetStages() == nil && c.rec.Msg.GetTrigger() == nil
 	}
+	l.join(int32(len(l.entries)), &k, l.at)
 	l.at[c.id] = int32(len(l.entries))
 	l.entries = append(l.entries, k)
 	l.log.Add(k.entry(c.e, c.rec))
@@ -138,12 +146,9 @@ func (a *Audit) Judge() (*LogJudgement, error) {
 	if a.chains.over {
 		return nil, ErrTooLarge
 	}
-	groups := a.chains.groups()
+	groups := a.chains.groups(0)
 	t := tally{out: LogJudgement{Chains: len(groups), Findings: map[chain.Severity]int{}}, counts: map[chain.Outcome]int{}}
-	parallelWith(len(groups), func() *authority.State { return authority.New(a.registry, a.store) }, func(s *authority.State, i int) {
-		first := a.chains.entries[groups[i][0]]
-		t.add(ChainJudgement{first.index, first.id, a.judgeGroup(s, groups[i])})
-	})
+	a.judgeGroups(groups, t.add)
 	for _, o := range chain.Outcomes() {
 		if t.counts[o] > 0 {
 			t.out.Counts = append(t.out.Counts, chain.Count{Outcome: o, Actions: t.counts[o]})
@@ -186,33 +191,42 @@ func (t *tally) add(c ChainJudgement) {
 // JudgeChain judges the chain of one record, as a server or a bundle of it
 // does: the verdict part is the same, byte for byte.
 func (a *Audit) JudgeChain(id record.ID) (*chain.Judgement, error) {
-	if a.chains == nil || a.chains.over {
-		return nil, ErrTooLarge
-	}
-	l := newLinks()
-	for i := range a.chains.entries {
-		k := &a.chains.entries[i]
-		e, ok := k.parse()
-		if ok && e.Opaque == chain.Readable {
-			l.add(k.id, e.Record.Msg)
-		} else {
-			l.add(k.id, nil)
-		}
-	}
-	in := l.chain([]record.ID{id})
-	if len(in) == 0 {
-		return nil, fmt.Errorf("record %s is not in the log", id)
-	}
-	var group []int32
-	for i := range a.chains.entries {
-		if in[a.chains.entries[i].id] {
-			group = append(group, int32(i))
-		}
-	}
-	return a.judgeGroup(authority.New(a.registry, a.store), group), nil
+	_, j, err := a.Chain(id)
+	return j, err
 }
 
-func (a *Audit) judgeGroup(s *authority.State, group []int32) *chain.Judgement {
+// Chain returns the chain of one record, and its judgement.
+func (a *Audit) Chain(id record.ID) (*chain.Chain, *chain.Judgement, error) {
+	l := a.chains
+	if l == nil || l.over {
+		return nil, nil, ErrTooLarge
+	}
+	if l.links == nil {
+		l.links = newLinks()
+	}
+	for ; l.linked < len(l.entries); l.linked++ {
+		k := &l.entries[l.linked]
+		e, ok := k.parse()
+		if ok && e.Opaque == chain.Readable {
+			l.links.add(k.id, e.Record.Msg)
+		} else {
+			l.links.add(k.id, nil)
+		}
+	}
+	in := l.links.chain([]record.ID{id})
+	if len(in) == 0 {
+		return nil, nil, fmt.Errorf("record %s is not in the log", id)
+	}
+	group := make([]int32, 0, len(in))
+	for id := range in {
+		group = append(group, l.at[id])
+	}
+	slices.Sort(group)
+	c, j := a.judgeGroup(authority.New(a.registry, a.store), group)
+	return c, j, nil
+}
+
+func (a *Audit) judgeGroup(s *authority.State, group []int32) (*chain.Chain, *chain.Judgement) {
 	var entries []chain.Entry
 	elsewhere := map[record.ID]int64{}
 	faults := a.chains.faults
@@ -230,44 +244,7 @@ func (a *Audit) judgeGroup(s *authority.State, group []int32) *chain.Judgement {
 		}
 	}
 	hand := chain.Hand{Source: chain.FromLog, Log: a.chains.log, Uses: a.report.FaultCount == 0}
-	return chain.Judge(chain.Build(entries, elsewhere, a.registry.Genesis().GetPolicy()), chain.Basis{
+	c := chain.Build(entries, elsewhere, a.registry.Genesis().GetPolicy())
+	return c, chain.Judge(c, chain.Basis{
 		Registry: a.registry, Authority: s, Size: a.report.Entries, Time: a.report.LastTime, Faults: faults, Hand: hand})
-}
-
-// groups joins the entries that parents and causes join, in log order, and
-// leaves out those that stand alone and are nobody's doing: registrations.
-func (l *logChains) groups() [][]int32 {
-	root := make([]int32, len(l.entries))
-	for i := range root {
-		root[i] = int32(i)
-	}
-	find := func(i int32) int32 {
-		for root[i] != i {
-			root[i] = root[root[i]]
-			i = root[i]
-		}
-		return i
-	}
-	for i := range l.entries {
-		for _, up := range l.entries[i].up {
-			if at, ok := l.at[up]; ok {
-				x, y := find(int32(i)), find(at)
-				root[max(x, y)] = min(x, y)
-			}
-		}
-	}
-	members := map[int32][]int32{}
-	for i := range l.entries {
-		r := find(int32(i))
-		members[r] = append(members[r], int32(i))
-	}
-	var groups [][]int32
-	for i := range l.entries {
-		g := members[int32(i)]
-		if len(g) == 0 || len(g) == 1 && l.entries[i].other {
-			continue
-		}
-		groups = append(groups, g)
-	}
-	return groups
 }

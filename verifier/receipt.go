@@ -4,6 +4,7 @@
 // its imports to a short list. The server calls it on itself.
 //
 //   - [OpenReceipt] checks one record's receipt.
+//   - [OpenProof] checks the same of a tlog-proof and the entry beside it.
 //   - [Audit] checks a whole log, entry by entry.
 //
 // Packages below it: record (what was signed), entry (the leaf), tree (proofs

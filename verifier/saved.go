@@ -30,28 +30,8 @@ type Growth struct {
 	Fork *Fork
 }
 
-// Fork is proof that a log signed two histories, which whoever holds the log's
-// key can check alone: two signed checkpoints of one size with different
-// roots.
-type Fork struct {
-	One, Other []byte
-}
-
-// Check reports whether it is a proof, under that key.
-func (f *Fork) Check(key tree.LogKey) error {
-	a, err := key.Open(f.One)
-	if err != nil {
-		return err
-	}
-	b, err := key.Open(f.Other)
-	if err != nil {
-		return err
-	}
-	if a.Size != b.Size || a.Root == b.Root {
-		return fmt.Errorf("checkpoints of %d and %d entries, with roots %s and %s, do not contradict each other", a.Size, b.Size, a.Root, b.Root)
-	}
-	return nil
-}
+// Fork is proof that a log signed two histories.
+type Fork = tree.Fork
 
 // saved compares the checkpoint with those that the reader saved.
 func (c *bundleCheck) saved() {
@@ -90,7 +70,7 @@ func (c *bundleCheck) grew(s Saved) Growth {
 	case old.Size == now.Size && old.Root == now.Root:
 		g.State, g.Text = evidence.Verified, fmt.Sprintf("is the checkpoint of the evidence, of %d entries", old.Size)
 	case old.Size == now.Size:
-		g.State, g.Fork = evidence.Broken, &Fork{One: s.Signed, Other: c.bundle.Checkpoint}
+		g.State, g.Fork = evidence.Broken, &Fork{Older: s.Signed, Newer: c.bundle.Checkpoint}
 		g.Text = fmt.Sprintf("the log signed two histories of %d entries: root %s in the one that was saved, %s in the evidence", old.Size, old.Root, now.Root)
 	case !s.Proven && small.Size > 0:
 		g.State, g.Text = evidence.Asserted, fmt.Sprintf("of %d entries: that the %d entries extend it, or it them, was not proven", old.Size, now.Size)

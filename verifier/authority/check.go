@@ -15,6 +15,8 @@ const (
 	ReasonNotPermitted = "NOT_PERMITTED"
 	// ReasonUnknownGrant: a revocation of a grant that is not in the log.
 	ReasonUnknownGrant = "UNKNOWN_GRANT"
+	// ReasonUnknownRecord: a review of a record that is not in the log.
+	ReasonUnknownRecord = "UNKNOWN_RECORD"
 	// ReasonNotAProposal: an answer to what is no proposal in the log.
 	ReasonNotAProposal = "NOT_A_PROPOSAL"
 	// ReasonTooManyLimits: an action that more limits count than a stamp holds.
@@ -32,7 +34,8 @@ const (
 // *record.Error.
 //
 // Whether a user client's revocation was really the user's takes the stamp:
-// [CheckWord].
+// [CheckWord]; whether the log has what a review is about, its ids:
+// [CheckReviewed].
 func (s *State) Check(r *record.Record, at, logTime int64) error {
 	m := r.Msg
 	switch b := m.GetBody().(type) {
@@ -51,6 +54,8 @@ func (s *State) Check(r *record.Record, at, logTime int64) error {
 		if err := s.mayAnswer(m, p, at); err != nil {
 			return err
 		}
+	case *onusv1.Record_Review:
+		return s.checkReviewer(r, at, logTime)
 	case *onusv1.Record_Delegation:
 		if m.GetGrant() == "" {
 			return nil

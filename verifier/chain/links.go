@@ -302,7 +302,8 @@ func (j *judge) link(n *Node, p *place) {
 	}
 	users := map[string]bool{}
 	for _, c := range append([]*Node{n}, n.Causes...) {
-		if u := c.Record.Msg.GetUser(); u != "" && j.counts(c) {
+		// The user of a review is the officer who wrote it: nobody's work.
+		if u := c.Record.Msg.GetUser(); u != "" && j.counts(c) && c.Record.Msg.GetReview() == nil {
 			users[u] = true
 		}
 	}

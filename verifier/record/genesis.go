@@ -33,7 +33,35 @@ func (c *checker) genesis(m *onusv1.Record, g *onusv1.Genesis) {
 		c.want(g.GetAdministrators()[0].GetName() == m.GetAuthor().GetAdministrator(), "author.administrator", "is not the first administrator", "have the first administrator sign the genesis")
 	}
 	c.hostKey(g, key)
+	c.predecessor(g.GetPredecessor(), m.GetOrigin())
 	c.policy(g.GetPolicy(), len(g.GetHostKey()) > 0)
+}
+
+// maxPredecessor bounds the checkpoint of a log that this one succeeds.
+const maxPredecessor = 16 << 10
+
+// predecessor: what is said of the log before is its own word, signed.
+func (c *checker) predecessor(p *onusv1.Predecessor, origin string) {
+	if p == nil {
+		return
+	}
+	key, err := tree.ParseLogKey(p.GetLogKey())
+	if err != nil {
+		c.fail("genesis.predecessor.log_key", "is not a verifier key: "+err.Error(), "use the log.vkey of the log before")
+		return
+	}
+	c.want(key.Origin() != origin, "genesis.predecessor.log_key", "is of this log's own origin", "give the successor an origin of its own: the old one is never signed again")
+	const f = "genesis.predecessor.checkpoint"
+	if n := len(p.GetCheckpoint()); n > maxPredecessor {
+		c.fail(f, fmt.Sprintf("has %d bytes", n), fmt.Sprintf("give at most %d: leave cosignatures out", maxPredecessor))
+		return
+	}
+	cp, err := key.Open(p.GetCheckpoint())
+	if err != nil {
+		c.fail(f, "is not accepted: "+err.Error(), "use the last checkpoint that the log before signed")
+		return
+	}
+	c.want(cp.Size > 0, f, "is of an empty log", "leave the predecessor out")
 }
 
 // hostKey: what the host says is told apart from what others say, so its key

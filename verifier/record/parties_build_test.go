@@ -6,6 +6,7 @@ import (
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier/record"
+	"github.com/onus-ledger/onus/verifier/tree"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -149,6 +150,25 @@ func reading() *onusv1.Record {
 	return m
 }
 
+// review is what an officer says who is signed in to the host's viewer.
+func review() *onusv1.Record {
+	m := saidBy("host")
+	m.User, m.Causes = alice, []string{idOf("action")}
+	m.Body = &onusv1.Record_Review{Review: &onusv1.Review{
+		Record: idOf("action"), Finding: "LIMIT_EXCEEDED", Disposition: onusv1.Disposition_DISPOSITION_ESCALATED,
+		Note: commitment("purchasing has to decide"), Assignee: pseudonym("u-", 'e'),
+	}}
+	return m
+}
+
+// ownReview is by a reviewer, of a chain as a whole.
+func ownReview() *onusv1.Record {
+	m := saidBy("reviewer")
+	m.Causes = []string{idOf("intent")}
+	m.Body = &onusv1.Record_Review{Review: &onusv1.Review{Record: idOf("intent"), Disposition: onusv1.Disposition_DISPOSITION_OPEN}}
+	return m
+}
+
 func registering(r *onusv1.Registration) *onusv1.Record {
 	m := byAdmin()
 	m.Body = &onusv1.Record_Registration{Registration: r}
@@ -200,6 +220,30 @@ func hostGenesis() *onusv1.Record {
 	g.Policy.RecordReads, g.Policy.Observed = true, true
 	g.Policy.Approvals = []*onusv1.ApprovalRule{approvalRule()}
 	return m
+}
+
+// successorGenesis is of a log that goes on where another was given up.
+func successorGenesis() *onusv1.Record {
+	m := hostGenesis()
+	m.GetGenesis().Predecessor = predecessor("log.example.com/before", 7)
+	return m
+}
+
+// predecessor is a log of that origin and size.
+func predecessor(origin string, size int64) *onusv1.Predecessor {
+	s, err := tree.NewLogSigner(origin, edKey(20))
+	if err != nil {
+		panic(err)
+	}
+	root := tree.Empty
+	if size > 0 {
+		root = tree.LeafHash([]byte("before"))
+	}
+	cp, err := s.Sign(size, root)
+	if err != nil {
+		panic(err)
+	}
+	return &onusv1.Predecessor{LogKey: s.Key().String(), Checkpoint: cp}
 }
 
 func mustSPKI(seed byte) []byte {
@@ -281,8 +325,9 @@ var everyRecord = map[string]func() *onusv1.Record{
 	"operator": operator, "agent-class": agentClass, "key-binding": keyBinding, "revocation": revocation,
 	"intent": intent, "proposal": proposal, "delegation": delegation, "approval": approval, "denial": denial,
 	"rejection": rejection, "counter": counter, "key-set": keySet, "trust-bundle": trustBundle, "read": reading,
+	"review": review, "review-open": ownReview,
 	"service": service, "user-client": userClient, "reviewer": reviewer, "issuer": issuer,
-	"full-agent-class": fullAgentClass, "host-genesis": hostGenesis,
+	"full-agent-class": fullAgentClass, "host-genesis": hostGenesis, "successor-genesis": successorGenesis,
 	"enrolment-svid": enrolment, "enrolment-token": serviceEnrolment, "enrolment-device": deviceEnrolment,
 	"rotation-agent":    func() *onusv1.Record { return rotation("agent") },
 	"rotation-operator": func() *onusv1.Record { return rotation("operator") },

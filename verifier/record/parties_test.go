@@ -155,6 +155,7 @@ func TestWhoMaySayWhat(t *testing.T) {
 		"a key set":                         {body(keySet), "administrator host"},
 		"a trust bundle":                    {body(trustBundle), "administrator host"},
 		"a read":                            {body(reading), "host"},
+		"a review":                          {reviewOf, "host reviewer"},
 		"a revocation of the signing key":   {body(everyRecord["revoked-key"]), "administrator agent client operator reviewer service user"},
 		"a revocation of a grant":           {body(everyRecord["revoked-grant"]), "administrator agent client operator user"},
 		"a revocation of a session":         {body(everyRecord["revoked-session"]), "administrator client user"},
@@ -199,6 +200,12 @@ func rotationOrAdmin(party string) *onusv1.Record {
 	return rotation(party)
 }
 
+func reviewOf(party string) *onusv1.Record {
+	m := saidBy(party)
+	m.Causes, m.Body = ownReview().Causes, ownReview().Body
+	return m
+}
+
 func grantUnder(parent string) func(string) *onusv1.Record {
 	return func(party string) *onusv1.Record {
 		m := saidBy(party)
@@ -227,7 +234,7 @@ func TestCapture(t *testing.T) {
 	recorded := func(m *onusv1.Record) { m.Capture = onusv1.Capture_CAPTURE_RECORDER }
 	testAccepted(t, decision, []acceptance{{"stages by an agent", recorded}})
 	testAccepted(t, outcome, []acceptance{{"an outcome", recorded}})
-	for _, name := range []string{"delegation", "enrolment-svid", "rotation-agent", "revoked-grant", "intent", "denial", "approval", "counter", "key-set", "trigger", "operator"} {
+	for _, name := range []string{"delegation", "enrolment-svid", "rotation-agent", "revoked-grant", "intent", "denial", "approval", "counter", "key-set", "trigger", "operator", "review", "review-open"} {
 		testRefusals(t, everyRecord[name], []refusal{{name, "capture", recorded}})
 	}
 }

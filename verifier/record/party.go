@@ -180,6 +180,8 @@ func speakers(m *onusv1.Record) (what string, by parties) {
 		return "a trust bundle", anAdministrator | theHost
 	case *onusv1.Record_Read:
 		return "a read", theHost
+	case *onusv1.Record_Review:
+		return "a review", aReviewer | theHost
 	}
 	return "a record without a body", 0
 }

@@ -61,6 +61,8 @@ func validate(m *onusv1.Record) error {
 		c.trustBundle(b.TrustBundle)
 	case *onusv1.Record_Read:
 		c.read(b.Read)
+	case *onusv1.Record_Review:
+		c.review(m, b.Review)
 	default:
 		c.fail("body", "is missing", "set one, such as stages, outcome or registration")
 	}

@@ -76,6 +76,7 @@ func textsOf(m *onusv1.Record) []TextField {
 		{"approval.reason", m.GetApproval().GetReason()},
 		{"denial.reason", m.GetDenial().GetReason()},
 		{"revocation.reason", m.GetRevocation().GetReason()},
+		{"review.note", m.GetReview().GetNote()},
 	}
 	for _, a := range d.GetDecision().GetAlternatives() {
 		ts = append(ts, TextField{"stages.decision.alternatives", a})

@@ -45,7 +45,7 @@ func mustParse(t *testing.T, m *onusv1.Record) *record.Record {
 // everyText makes one record per body that holds text, with all its texts
 // set.
 func everyText() []*onusv1.Record {
-	return []*onusv1.Record{decision(), outcome(), trigger(), loss(), revocation(), delegation(), approval(), denial()}
+	return []*onusv1.Record{decision(), outcome(), trigger(), loss(), revocation(), delegation(), approval(), denial(), review()}
 }
 
 func TestTextFieldsNamesThemAll(t *testing.T) {

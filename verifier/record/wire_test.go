@@ -63,7 +63,7 @@ func TestWireRefusals(t *testing.T) {
 		{"empty payload", nil, record.ReasonMalformed, "envelope.payload"},
 
 		{"unknown field", withTop(t, varintField(99, 1)...), record.ReasonUnknownField, "record"},
-		{"reserved field", withTop(t, bytesField(55, "")...), record.ReasonUnknownField, "record"},
+		{"reserved field", withTop(t, bytesField(56, "")...), record.ReasonUnknownField, "record"},
 		{"field number zero", withTop(t, 0x02, 0x00), record.ReasonUnknownField, "record"},
 		{"field number beyond the limit", withTop(t, protowire.AppendVarint(nil, 1<<35)...), record.ReasonUnknownField, "record"},
 		{"unknown field in author", withNested(t, author, bytesField(10, "x")...), record.ReasonUnknownField, "author"},

@@ -25,6 +25,57 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Wait says how much must have happened before a call returns.
+type Wait int32
+
+const (
+	// Log-signed: the record is durable, and the log has signed a tree that
+	// holds it.
+	Wait_WAIT_UNSPECIFIED Wait = 0
+	// Witnessed: witnesses have cosigned such a tree too, as many as the
+	// ledger's policy asks for.
+	Wait_WAIT_WITNESSED Wait = 1
+)
+
+// Enum value maps for Wait.
+var (
+	Wait_name = map[int32]string{
+		0: "WAIT_UNSPECIFIED",
+		1: "WAIT_WITNESSED",
+	}
+	Wait_value = map[string]int32{
+		"WAIT_UNSPECIFIED": 0,
+		"WAIT_WITNESSED":   1,
+	}
+)
+
+func (x Wait) Enum() *Wait {
+	p := new(Wait)
+	*p = x
+	return p
+}
+
+func (x Wait) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Wait) Descriptor() protoreflect.EnumDescriptor {
+	return file_onus_v1_ledger_proto_enumTypes[0].Descriptor()
+}
+
+func (Wait) Type() protoreflect.EnumType {
+	return &file_onus_v1_ledger_proto_enumTypes[0]
+}
+
+func (x Wait) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Wait.Descriptor instead.
+func (Wait) EnumDescriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{0}
+}
+
 // NameKind says whose name a pseudonym stands for.
 type NameKind int32
 
@@ -65,11 +116,11 @@ func (x NameKind) String() string {
 }
 
 func (NameKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_onus_v1_ledger_proto_enumTypes[0].Descriptor()
+	return file_onus_v1_ledger_proto_enumTypes[1].Descriptor()
 }
 
 func (NameKind) Type() protoreflect.EnumType {
-	return &file_onus_v1_ledger_proto_enumTypes[0]
+	return &file_onus_v1_ledger_proto_enumTypes[1]
 }
 
 func (x NameKind) Number() protoreflect.EnumNumber {
@@ -78,7 +129,7 @@ func (x NameKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use NameKind.Descriptor instead.
 func (NameKind) EnumDescriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{0}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{1}
 }
 
 // Content opens one commitment of a record.
@@ -161,7 +212,8 @@ type Receipt struct {
 	// RFC 6962 inclusion proof to the checkpoint's root: 32-byte hashes, the
 	// leaf's sibling first.
 	Inclusion [][]byte `protobuf:"bytes,5,rep,name=inclusion,proto3" json:"inclusion,omitempty"`
-	// A signed note (C2SP tlog-checkpoint).
+	// A signed note (C2SP tlog-checkpoint), with the cosignatures that witnesses
+	// gave it so far.
 	Checkpoint    string `protobuf:"bytes,6,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -496,7 +548,12 @@ type SubmitRequest struct {
 	Contents []*Content `protobuf:"bytes,2,rep,name=contents,proto3" json:"contents,omitempty"`
 	// The user's token that the record's token describes: compact. It stays off
 	// the log.
-	UserToken     string `protobuf:"bytes,3,opt,name=user_token,json=userToken,proto3" json:"user_token,omitempty"`
+	UserToken string `protobuf:"bytes,3,opt,name=user_token,json=userToken,proto3" json:"user_token,omitempty"`
+	// In a batch, leave both out of the items.
+	Wait Wait `protobuf:"varint,4,opt,name=wait,proto3,enum=onus.v1.Wait" json:"wait,omitempty"`
+	// How long to wait for witnesses, at most a minute; not set: ten seconds. The
+	// call's own deadline counts too: the answer comes shortly before it.
+	WaitTimeout   *durationpb.Duration `protobuf:"bytes,5,opt,name=wait_timeout,json=waitTimeout,proto3" json:"wait_timeout,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -552,6 +609,20 @@ func (x *SubmitRequest) GetUserToken() string {
 	return ""
 }
 
+func (x *SubmitRequest) GetWait() Wait {
+	if x != nil {
+		return x.Wait
+	}
+	return Wait_WAIT_UNSPECIFIED
+}
+
+func (x *SubmitRequest) GetWaitTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.WaitTimeout
+	}
+	return nil
+}
+
 type SubmitResponse struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Receipt *Receipt               `protobuf:"bytes,1,opt,name=receipt,proto3" json:"receipt,omitempty"`
@@ -561,9 +632,15 @@ type SubmitResponse struct {
 	// is logged, and flagged: its author should stop.
 	Revoked []*RevocationNotice `protobuf:"bytes,3,rep,name=revoked,proto3" json:"revoked,omitempty"`
 	// How the user's token beside the record was taken; empty without one.
-	Token         *TokenResult `protobuf:"bytes,4,opt,name=token,proto3" json:"token,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Token *TokenResult `protobuf:"bytes,4,opt,name=token,proto3" json:"token,omitempty"`
+	// With WAIT_WITNESSED: the witnesses whose cosignatures could have brought
+	// the quorum closer and did not come in time, by their names in the ledger's
+	// policy. Not all of them need be necessary. The record is logged and durable
+	// all the same, and the receipt is log-signed. Empty: the receipt is
+	// witnessed.
+	WitnessMissing []string `protobuf:"bytes,5,rep,name=witness_missing,json=witnessMissing,proto3" json:"witness_missing,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *SubmitResponse) Reset() {
@@ -620,6 +697,13 @@ func (x *SubmitResponse) GetRevoked() []*RevocationNotice {
 func (x *SubmitResponse) GetToken() *TokenResult {
 	if x != nil {
 		return x.Token
+	}
+	return nil
+}
+
+func (x *SubmitResponse) GetWitnessMissing() []string {
+	if x != nil {
+		return x.WitnessMissing
 	}
 	return nil
 }
@@ -841,8 +925,11 @@ func (x *EnrolResponse) GetDuplicate() bool {
 }
 
 type SubmitBatchRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Items         []*SubmitRequest       `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Items []*SubmitRequest       `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	// As in SubmitRequest, for all items together.
+	Wait          Wait                 `protobuf:"varint,2,opt,name=wait,proto3,enum=onus.v1.Wait" json:"wait,omitempty"`
+	WaitTimeout   *durationpb.Duration `protobuf:"bytes,3,opt,name=wait_timeout,json=waitTimeout,proto3" json:"wait_timeout,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -880,6 +967,20 @@ func (*SubmitBatchRequest) Descriptor() ([]byte, []int) {
 func (x *SubmitBatchRequest) GetItems() []*SubmitRequest {
 	if x != nil {
 		return x.Items
+	}
+	return nil
+}
+
+func (x *SubmitBatchRequest) GetWait() Wait {
+	if x != nil {
+		return x.Wait
+	}
+	return Wait_WAIT_UNSPECIFIED
+}
+
+func (x *SubmitBatchRequest) GetWaitTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.WaitTimeout
 	}
 	return nil
 }
@@ -1607,7 +1708,10 @@ type GetReceiptRequest struct {
 	Key isGetReceiptRequest_Key `protobuf_oneof:"key"`
 	// Return the user's token too, if the caller may read contents and the
 	// token has expired.
-	UserToken     bool `protobuf:"varint,3,opt,name=user_token,json=userToken,proto3" json:"user_token,omitempty"`
+	UserToken bool `protobuf:"varint,3,opt,name=user_token,json=userToken,proto3" json:"user_token,omitempty"`
+	// As in SubmitRequest.
+	Wait          Wait                 `protobuf:"varint,4,opt,name=wait,proto3,enum=onus.v1.Wait" json:"wait,omitempty"`
+	WaitTimeout   *durationpb.Duration `protobuf:"bytes,5,opt,name=wait_timeout,json=waitTimeout,proto3" json:"wait_timeout,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1674,6 +1778,20 @@ func (x *GetReceiptRequest) GetUserToken() bool {
 	return false
 }
 
+func (x *GetReceiptRequest) GetWait() Wait {
+	if x != nil {
+		return x.Wait
+	}
+	return Wait_WAIT_UNSPECIFIED
+}
+
+func (x *GetReceiptRequest) GetWaitTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.WaitTimeout
+	}
+	return nil
+}
+
 type isGetReceiptRequest_Key interface {
 	isGetReceiptRequest_Key()
 }
@@ -1691,10 +1809,12 @@ func (*GetReceiptRequest_Id) isGetReceiptRequest_Key() {}
 func (*GetReceiptRequest_Index) isGetReceiptRequest_Key() {}
 
 type GetReceiptResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Proven        *ProvenRecord          `protobuf:"bytes,1,opt,name=proven,proto3" json:"proven,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Proven *ProvenRecord          `protobuf:"bytes,1,opt,name=proven,proto3" json:"proven,omitempty"`
+	// As in SubmitResponse.
+	WitnessMissing []string `protobuf:"bytes,2,rep,name=witness_missing,json=witnessMissing,proto3" json:"witness_missing,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *GetReceiptResponse) Reset() {
@@ -1730,6 +1850,13 @@ func (*GetReceiptResponse) Descriptor() ([]byte, []int) {
 func (x *GetReceiptResponse) GetProven() *ProvenRecord {
 	if x != nil {
 		return x.Proven
+	}
+	return nil
+}
+
+func (x *GetReceiptResponse) GetWitnessMissing() []string {
+	if x != nil {
+		return x.WitnessMissing
 	}
 	return nil
 }
@@ -2042,6 +2169,247 @@ func (x *GetCheckpointResponse) GetCheckpoint() string {
 	return ""
 }
 
+type GetStatusRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetStatusRequest) Reset() {
+	*x = GetStatusRequest{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetStatusRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetStatusRequest) ProtoMessage() {}
+
+func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
+func (*GetStatusRequest) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{30}
+}
+
+type GetStatusResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The durable size, and the newest checkpoint with what cosignatures it has.
+	Size       int64  `protobuf:"varint,1,opt,name=size,proto3" json:"size,omitempty"`
+	Checkpoint string `protobuf:"bytes,2,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
+	// The largest witnessed size; 0 if there is none yet.
+	WitnessedSize int64 `protobuf:"varint,3,opt,name=witnessed_size,json=witnessedSize,proto3" json:"witnessed_size,omitempty"`
+	// Its checkpoint with the cosignatures.
+	WitnessedCheckpoint string `protobuf:"bytes,4,opt,name=witnessed_checkpoint,json=witnessedCheckpoint,proto3" json:"witnessed_checkpoint,omitempty"`
+	// The quorum's name in the witness policy; empty without a policy.
+	Quorum string `protobuf:"bytes,5,opt,name=quorum,proto3" json:"quorum,omitempty"`
+	// The policy's witnesses, in its order.
+	Witnesses []*WitnessStatus `protobuf:"bytes,6,rep,name=witnesses,proto3" json:"witnesses,omitempty"`
+	// The size that the rollback guard has; not set if there is no guard.
+	GuardSize *int64 `protobuf:"varint,7,opt,name=guard_size,json=guardSize,proto3,oneof" json:"guard_size,omitempty"`
+	// Why the guard could not be written; empty if all is well.
+	GuardError    string `protobuf:"bytes,8,opt,name=guard_error,json=guardError,proto3" json:"guard_error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetStatusResponse) Reset() {
+	*x = GetStatusResponse{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetStatusResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetStatusResponse) ProtoMessage() {}
+
+func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
+func (*GetStatusResponse) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *GetStatusResponse) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *GetStatusResponse) GetCheckpoint() string {
+	if x != nil {
+		return x.Checkpoint
+	}
+	return ""
+}
+
+func (x *GetStatusResponse) GetWitnessedSize() int64 {
+	if x != nil {
+		return x.WitnessedSize
+	}
+	return 0
+}
+
+func (x *GetStatusResponse) GetWitnessedCheckpoint() string {
+	if x != nil {
+		return x.WitnessedCheckpoint
+	}
+	return ""
+}
+
+func (x *GetStatusResponse) GetQuorum() string {
+	if x != nil {
+		return x.Quorum
+	}
+	return ""
+}
+
+func (x *GetStatusResponse) GetWitnesses() []*WitnessStatus {
+	if x != nil {
+		return x.Witnesses
+	}
+	return nil
+}
+
+func (x *GetStatusResponse) GetGuardSize() int64 {
+	if x != nil && x.GuardSize != nil {
+		return *x.GuardSize
+	}
+	return 0
+}
+
+func (x *GetStatusResponse) GetGuardError() string {
+	if x != nil {
+		return x.GuardError
+	}
+	return ""
+}
+
+// WitnessStatus is what the ledger knows of one witness.
+type WitnessStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the policy.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Url  string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	// The newest checkpoint that it cosigned, and when, by its own clock. 0: none
+	// that is known here.
+	Size int64                  `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`
+	Time *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=time,proto3" json:"time,omitempty"`
+	// Why the newest attempt failed; empty if it did not.
+	Error string `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"`
+	// Attempts since the server started, and those that failed.
+	Attempts      int64 `protobuf:"varint,6,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	Failures      int64 `protobuf:"varint,7,opt,name=failures,proto3" json:"failures,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WitnessStatus) Reset() {
+	*x = WitnessStatus{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WitnessStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WitnessStatus) ProtoMessage() {}
+
+func (x *WitnessStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WitnessStatus.ProtoReflect.Descriptor instead.
+func (*WitnessStatus) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *WitnessStatus) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *WitnessStatus) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *WitnessStatus) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *WitnessStatus) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *WitnessStatus) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *WitnessStatus) GetAttempts() int64 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *WitnessStatus) GetFailures() int64 {
+	if x != nil {
+		return x.Failures
+	}
+	return 0
+}
+
 type GetChainRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id of any record of the chain.
@@ -2058,7 +2426,7 @@ type GetChainRequest struct {
 
 func (x *GetChainRequest) Reset() {
 	*x = GetChainRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[30]
+	mi := &file_onus_v1_ledger_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2070,7 +2438,7 @@ func (x *GetChainRequest) String() string {
 func (*GetChainRequest) ProtoMessage() {}
 
 func (x *GetChainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[30]
+	mi := &file_onus_v1_ledger_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2083,7 +2451,7 @@ func (x *GetChainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetChainRequest.ProtoReflect.Descriptor instead.
 func (*GetChainRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{30}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GetChainRequest) GetId() string {
@@ -2137,7 +2505,7 @@ type GetChainResponse struct {
 
 func (x *GetChainResponse) Reset() {
 	*x = GetChainResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[31]
+	mi := &file_onus_v1_ledger_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2149,7 +2517,7 @@ func (x *GetChainResponse) String() string {
 func (*GetChainResponse) ProtoMessage() {}
 
 func (x *GetChainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[31]
+	mi := &file_onus_v1_ledger_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2162,7 +2530,7 @@ func (x *GetChainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetChainResponse.ProtoReflect.Descriptor instead.
 func (*GetChainResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{31}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *GetChainResponse) GetRecords() []*LoggedRecord {
@@ -2218,7 +2586,7 @@ type Elsewhere struct {
 
 func (x *Elsewhere) Reset() {
 	*x = Elsewhere{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[32]
+	mi := &file_onus_v1_ledger_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2230,7 +2598,7 @@ func (x *Elsewhere) String() string {
 func (*Elsewhere) ProtoMessage() {}
 
 func (x *Elsewhere) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[32]
+	mi := &file_onus_v1_ledger_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2243,7 +2611,7 @@ func (x *Elsewhere) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Elsewhere.ProtoReflect.Descriptor instead.
 func (*Elsewhere) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{32}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Elsewhere) GetId() string {
@@ -2271,7 +2639,7 @@ type CheckRequest struct {
 
 func (x *CheckRequest) Reset() {
 	*x = CheckRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[33]
+	mi := &file_onus_v1_ledger_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2283,7 +2651,7 @@ func (x *CheckRequest) String() string {
 func (*CheckRequest) ProtoMessage() {}
 
 func (x *CheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[33]
+	mi := &file_onus_v1_ledger_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2296,7 +2664,7 @@ func (x *CheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
 func (*CheckRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{33}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *CheckRequest) GetEnvelope() *Envelope {
@@ -2326,7 +2694,7 @@ type CheckResponse struct {
 
 func (x *CheckResponse) Reset() {
 	*x = CheckResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[34]
+	mi := &file_onus_v1_ledger_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2338,7 +2706,7 @@ func (x *CheckResponse) String() string {
 func (*CheckResponse) ProtoMessage() {}
 
 func (x *CheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[34]
+	mi := &file_onus_v1_ledger_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2351,7 +2719,7 @@ func (x *CheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
 func (*CheckResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{34}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *CheckResponse) GetVerdict() string {
@@ -2408,7 +2776,7 @@ type FollowRequest struct {
 
 func (x *FollowRequest) Reset() {
 	*x = FollowRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[35]
+	mi := &file_onus_v1_ledger_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2420,7 +2788,7 @@ func (x *FollowRequest) String() string {
 func (*FollowRequest) ProtoMessage() {}
 
 func (x *FollowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[35]
+	mi := &file_onus_v1_ledger_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2433,7 +2801,7 @@ func (x *FollowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowRequest.ProtoReflect.Descriptor instead.
 func (*FollowRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{35}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *FollowRequest) GetFrom() int64 {
@@ -2462,7 +2830,7 @@ type FollowResponse struct {
 
 func (x *FollowResponse) Reset() {
 	*x = FollowResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[36]
+	mi := &file_onus_v1_ledger_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2474,7 +2842,7 @@ func (x *FollowResponse) String() string {
 func (*FollowResponse) ProtoMessage() {}
 
 func (x *FollowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[36]
+	mi := &file_onus_v1_ledger_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2487,7 +2855,7 @@ func (x *FollowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowResponse.ProtoReflect.Descriptor instead.
 func (*FollowResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{36}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *FollowResponse) GetFirst() int64 {
@@ -2515,7 +2883,7 @@ type ListAgentsRequest struct {
 
 func (x *ListAgentsRequest) Reset() {
 	*x = ListAgentsRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[37]
+	mi := &file_onus_v1_ledger_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2527,7 +2895,7 @@ func (x *ListAgentsRequest) String() string {
 func (*ListAgentsRequest) ProtoMessage() {}
 
 func (x *ListAgentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[37]
+	mi := &file_onus_v1_ledger_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2540,7 +2908,7 @@ func (x *ListAgentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAgentsRequest.ProtoReflect.Descriptor instead.
 func (*ListAgentsRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{37}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ListAgentsRequest) GetPageSize() int32 {
@@ -2567,7 +2935,7 @@ type ListAgentsResponse struct {
 
 func (x *ListAgentsResponse) Reset() {
 	*x = ListAgentsResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[38]
+	mi := &file_onus_v1_ledger_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2579,7 +2947,7 @@ func (x *ListAgentsResponse) String() string {
 func (*ListAgentsResponse) ProtoMessage() {}
 
 func (x *ListAgentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[38]
+	mi := &file_onus_v1_ledger_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2592,7 +2960,7 @@ func (x *ListAgentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAgentsResponse.ProtoReflect.Descriptor instead.
 func (*ListAgentsResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{38}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListAgentsResponse) GetAgents() []*RegisteredAgent {
@@ -2629,7 +2997,7 @@ type RegisteredAgent struct {
 
 func (x *RegisteredAgent) Reset() {
 	*x = RegisteredAgent{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[39]
+	mi := &file_onus_v1_ledger_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2641,7 +3009,7 @@ func (x *RegisteredAgent) String() string {
 func (*RegisteredAgent) ProtoMessage() {}
 
 func (x *RegisteredAgent) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[39]
+	mi := &file_onus_v1_ledger_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2654,7 +3022,7 @@ func (x *RegisteredAgent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisteredAgent.ProtoReflect.Descriptor instead.
 func (*RegisteredAgent) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{39}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *RegisteredAgent) GetAgent() *AgentClass {
@@ -2727,7 +3095,7 @@ type RegisteredKey struct {
 
 func (x *RegisteredKey) Reset() {
 	*x = RegisteredKey{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[40]
+	mi := &file_onus_v1_ledger_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2739,7 +3107,7 @@ func (x *RegisteredKey) String() string {
 func (*RegisteredKey) ProtoMessage() {}
 
 func (x *RegisteredKey) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[40]
+	mi := &file_onus_v1_ledger_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2752,7 +3120,7 @@ func (x *RegisteredKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisteredKey.ProtoReflect.Descriptor instead.
 func (*RegisteredKey) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{40}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *RegisteredKey) GetKeyId() string {
@@ -2808,7 +3176,7 @@ type ListRegistrationsRequest struct {
 
 func (x *ListRegistrationsRequest) Reset() {
 	*x = ListRegistrationsRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[41]
+	mi := &file_onus_v1_ledger_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2820,7 +3188,7 @@ func (x *ListRegistrationsRequest) String() string {
 func (*ListRegistrationsRequest) ProtoMessage() {}
 
 func (x *ListRegistrationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[41]
+	mi := &file_onus_v1_ledger_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2833,7 +3201,7 @@ func (x *ListRegistrationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRegistrationsRequest.ProtoReflect.Descriptor instead.
 func (*ListRegistrationsRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{41}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ListRegistrationsRequest) GetPageSize() int32 {
@@ -2860,7 +3228,7 @@ type ListRegistrationsResponse struct {
 
 func (x *ListRegistrationsResponse) Reset() {
 	*x = ListRegistrationsResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[42]
+	mi := &file_onus_v1_ledger_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2872,7 +3240,7 @@ func (x *ListRegistrationsResponse) String() string {
 func (*ListRegistrationsResponse) ProtoMessage() {}
 
 func (x *ListRegistrationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[42]
+	mi := &file_onus_v1_ledger_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2885,7 +3253,7 @@ func (x *ListRegistrationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRegistrationsResponse.ProtoReflect.Descriptor instead.
 func (*ListRegistrationsResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{42}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ListRegistrationsResponse) GetRegistrations() []*Registered {
@@ -2922,7 +3290,7 @@ type Registered struct {
 
 func (x *Registered) Reset() {
 	*x = Registered{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[43]
+	mi := &file_onus_v1_ledger_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2934,7 +3302,7 @@ func (x *Registered) String() string {
 func (*Registered) ProtoMessage() {}
 
 func (x *Registered) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[43]
+	mi := &file_onus_v1_ledger_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2947,7 +3315,7 @@ func (x *Registered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Registered.ProtoReflect.Descriptor instead.
 func (*Registered) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{43}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Registered) GetRegistration() *Registration {
@@ -3007,7 +3375,7 @@ type ListPendingRequest struct {
 
 func (x *ListPendingRequest) Reset() {
 	*x = ListPendingRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[44]
+	mi := &file_onus_v1_ledger_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3019,7 +3387,7 @@ func (x *ListPendingRequest) String() string {
 func (*ListPendingRequest) ProtoMessage() {}
 
 func (x *ListPendingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[44]
+	mi := &file_onus_v1_ledger_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3032,7 +3400,7 @@ func (x *ListPendingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPendingRequest.ProtoReflect.Descriptor instead.
 func (*ListPendingRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{44}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{47}
 }
 
 type ListPendingResponse struct {
@@ -3045,7 +3413,7 @@ type ListPendingResponse struct {
 
 func (x *ListPendingResponse) Reset() {
 	*x = ListPendingResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[45]
+	mi := &file_onus_v1_ledger_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3057,7 +3425,7 @@ func (x *ListPendingResponse) String() string {
 func (*ListPendingResponse) ProtoMessage() {}
 
 func (x *ListPendingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[45]
+	mi := &file_onus_v1_ledger_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3070,7 +3438,7 @@ func (x *ListPendingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPendingResponse.ProtoReflect.Descriptor instead.
 func (*ListPendingResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{45}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ListPendingResponse) GetKeys() []*PendingKey {
@@ -3098,7 +3466,7 @@ type PendingKey struct {
 
 func (x *PendingKey) Reset() {
 	*x = PendingKey{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[46]
+	mi := &file_onus_v1_ledger_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3110,7 +3478,7 @@ func (x *PendingKey) String() string {
 func (*PendingKey) ProtoMessage() {}
 
 func (x *PendingKey) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[46]
+	mi := &file_onus_v1_ledger_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3123,7 +3491,7 @@ func (x *PendingKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PendingKey.ProtoReflect.Descriptor instead.
 func (*PendingKey) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{46}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *PendingKey) GetKeyId() string {
@@ -3177,7 +3545,7 @@ type GetKeyRequest struct {
 
 func (x *GetKeyRequest) Reset() {
 	*x = GetKeyRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[47]
+	mi := &file_onus_v1_ledger_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3189,7 +3557,7 @@ func (x *GetKeyRequest) String() string {
 func (*GetKeyRequest) ProtoMessage() {}
 
 func (x *GetKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[47]
+	mi := &file_onus_v1_ledger_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3202,7 +3570,7 @@ func (x *GetKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKeyRequest.ProtoReflect.Descriptor instead.
 func (*GetKeyRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{47}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *GetKeyRequest) GetKeyId() string {
@@ -3226,7 +3594,7 @@ type GetKeyResponse struct {
 
 func (x *GetKeyResponse) Reset() {
 	*x = GetKeyResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[48]
+	mi := &file_onus_v1_ledger_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3238,7 +3606,7 @@ func (x *GetKeyResponse) String() string {
 func (*GetKeyResponse) ProtoMessage() {}
 
 func (x *GetKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[48]
+	mi := &file_onus_v1_ledger_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3251,7 +3619,7 @@ func (x *GetKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKeyResponse.ProtoReflect.Descriptor instead.
 func (*GetKeyResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{48}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *GetKeyResponse) GetProven() *ProvenRecord {
@@ -3291,7 +3659,7 @@ type ListGrantsRequest struct {
 
 func (x *ListGrantsRequest) Reset() {
 	*x = ListGrantsRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[49]
+	mi := &file_onus_v1_ledger_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3303,7 +3671,7 @@ func (x *ListGrantsRequest) String() string {
 func (*ListGrantsRequest) ProtoMessage() {}
 
 func (x *ListGrantsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[49]
+	mi := &file_onus_v1_ledger_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3316,7 +3684,7 @@ func (x *ListGrantsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListGrantsRequest.ProtoReflect.Descriptor instead.
 func (*ListGrantsRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{49}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ListGrantsRequest) GetAgent() string {
@@ -3364,7 +3732,7 @@ type ListGrantsResponse struct {
 
 func (x *ListGrantsResponse) Reset() {
 	*x = ListGrantsResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[50]
+	mi := &file_onus_v1_ledger_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3376,7 +3744,7 @@ func (x *ListGrantsResponse) String() string {
 func (*ListGrantsResponse) ProtoMessage() {}
 
 func (x *ListGrantsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[50]
+	mi := &file_onus_v1_ledger_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3389,7 +3757,7 @@ func (x *ListGrantsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListGrantsResponse.ProtoReflect.Descriptor instead.
 func (*ListGrantsResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{50}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ListGrantsResponse) GetGrants() []*GrantStatus {
@@ -3432,7 +3800,7 @@ type GrantStatus struct {
 
 func (x *GrantStatus) Reset() {
 	*x = GrantStatus{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[51]
+	mi := &file_onus_v1_ledger_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3444,7 +3812,7 @@ func (x *GrantStatus) String() string {
 func (*GrantStatus) ProtoMessage() {}
 
 func (x *GrantStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[51]
+	mi := &file_onus_v1_ledger_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3457,7 +3825,7 @@ func (x *GrantStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrantStatus.ProtoReflect.Descriptor instead.
 func (*GrantStatus) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{51}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *GrantStatus) GetRecord() *LoggedRecord {
@@ -3524,7 +3892,7 @@ type LimitUse struct {
 
 func (x *LimitUse) Reset() {
 	*x = LimitUse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[52]
+	mi := &file_onus_v1_ledger_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3536,7 +3904,7 @@ func (x *LimitUse) String() string {
 func (*LimitUse) ProtoMessage() {}
 
 func (x *LimitUse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[52]
+	mi := &file_onus_v1_ledger_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3549,7 +3917,7 @@ func (x *LimitUse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LimitUse.ProtoReflect.Descriptor instead.
 func (*LimitUse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{52}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *LimitUse) GetLimit() int32 {
@@ -3589,7 +3957,7 @@ type GetGrantRequest struct {
 
 func (x *GetGrantRequest) Reset() {
 	*x = GetGrantRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[53]
+	mi := &file_onus_v1_ledger_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3601,7 +3969,7 @@ func (x *GetGrantRequest) String() string {
 func (*GetGrantRequest) ProtoMessage() {}
 
 func (x *GetGrantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[53]
+	mi := &file_onus_v1_ledger_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3614,7 +3982,7 @@ func (x *GetGrantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGrantRequest.ProtoReflect.Descriptor instead.
 func (*GetGrantRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{53}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *GetGrantRequest) GetId() string {
@@ -3634,7 +4002,7 @@ type GetGrantResponse struct {
 
 func (x *GetGrantResponse) Reset() {
 	*x = GetGrantResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[54]
+	mi := &file_onus_v1_ledger_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3646,7 +4014,7 @@ func (x *GetGrantResponse) String() string {
 func (*GetGrantResponse) ProtoMessage() {}
 
 func (x *GetGrantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[54]
+	mi := &file_onus_v1_ledger_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3659,7 +4027,7 @@ func (x *GetGrantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGrantResponse.ProtoReflect.Descriptor instead.
 func (*GetGrantResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{54}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *GetGrantResponse) GetPath() []*GrantStatus {
@@ -3689,7 +4057,7 @@ type GetBundleRequest struct {
 
 func (x *GetBundleRequest) Reset() {
 	*x = GetBundleRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[55]
+	mi := &file_onus_v1_ledger_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3701,7 +4069,7 @@ func (x *GetBundleRequest) String() string {
 func (*GetBundleRequest) ProtoMessage() {}
 
 func (x *GetBundleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[55]
+	mi := &file_onus_v1_ledger_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3714,7 +4082,7 @@ func (x *GetBundleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBundleRequest.ProtoReflect.Descriptor instead.
 func (*GetBundleRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{55}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *GetBundleRequest) GetIds() []string {
@@ -3762,7 +4130,7 @@ type GetBundleResponse struct {
 
 func (x *GetBundleResponse) Reset() {
 	*x = GetBundleResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[56]
+	mi := &file_onus_v1_ledger_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3774,7 +4142,7 @@ func (x *GetBundleResponse) String() string {
 func (*GetBundleResponse) ProtoMessage() {}
 
 func (x *GetBundleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[56]
+	mi := &file_onus_v1_ledger_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3787,7 +4155,7 @@ func (x *GetBundleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBundleResponse.ProtoReflect.Descriptor instead.
 func (*GetBundleResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{56}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *GetBundleResponse) GetData() []byte {
@@ -3833,17 +4201,20 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x1a\n" +
 	"\bseverity\x18\x02 \x01(\tR\bseverity\x12\x12\n" +
 	"\x04text\x18\x03 \x01(\tR\x04text\x12\x16\n" +
-	"\x06record\x18\x04 \x01(\tR\x06record\"\x8b\x01\n" +
+	"\x06record\x18\x04 \x01(\tR\x06record\"\xec\x01\n" +
 	"\rSubmitRequest\x12-\n" +
 	"\benvelope\x18\x01 \x01(\v2\x11.onus.v1.EnvelopeR\benvelope\x12,\n" +
 	"\bcontents\x18\x02 \x03(\v2\x10.onus.v1.ContentR\bcontents\x12\x1d\n" +
 	"\n" +
-	"user_token\x18\x03 \x01(\tR\tuserToken\"\xbb\x01\n" +
+	"user_token\x18\x03 \x01(\tR\tuserToken\x12!\n" +
+	"\x04wait\x18\x04 \x01(\x0e2\r.onus.v1.WaitR\x04wait\x12<\n" +
+	"\fwait_timeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\vwaitTimeout\"\xe4\x01\n" +
 	"\x0eSubmitResponse\x12*\n" +
 	"\areceipt\x18\x01 \x01(\v2\x10.onus.v1.ReceiptR\areceipt\x12\x1c\n" +
 	"\tduplicate\x18\x02 \x01(\bR\tduplicate\x123\n" +
 	"\arevoked\x18\x03 \x03(\v2\x19.onus.v1.RevocationNoticeR\arevoked\x12*\n" +
-	"\x05token\x18\x04 \x01(\v2\x14.onus.v1.TokenResultR\x05token\"@\n" +
+	"\x05token\x18\x04 \x01(\v2\x14.onus.v1.TokenResultR\x05token\x12'\n" +
+	"\x0fwitness_missing\x18\x05 \x03(\tR\x0ewitnessMissing\"@\n" +
 	"\x10RevocationNotice\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x03R\x05index\x12\x16\n" +
 	"\x06target\x18\x02 \x01(\tR\x06target\"=\n" +
@@ -3856,9 +4227,11 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"user_token\x18\x02 \x01(\tR\tuserToken\"Y\n" +
 	"\rEnrolResponse\x12*\n" +
 	"\areceipt\x18\x01 \x01(\v2\x10.onus.v1.ReceiptR\areceipt\x12\x1c\n" +
-	"\tduplicate\x18\x02 \x01(\bR\tduplicate\"B\n" +
+	"\tduplicate\x18\x02 \x01(\bR\tduplicate\"\xa3\x01\n" +
 	"\x12SubmitBatchRequest\x12,\n" +
-	"\x05items\x18\x01 \x03(\v2\x16.onus.v1.SubmitRequestR\x05items\"F\n" +
+	"\x05items\x18\x01 \x03(\v2\x16.onus.v1.SubmitRequestR\x05items\x12!\n" +
+	"\x04wait\x18\x02 \x01(\x0e2\r.onus.v1.WaitR\x04wait\x12<\n" +
+	"\fwait_timeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\vwaitTimeout\"F\n" +
 	"\x13SubmitBatchResponse\x12/\n" +
 	"\aresults\x18\x01 \x03(\v2\x15.onus.v1.SubmitResultR\aresults\"w\n" +
 	"\fSubmitResult\x121\n" +
@@ -3910,15 +4283,18 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"\x13ListRecordsResponse\x12/\n" +
 	"\arecords\x18\x01 \x03(\v2\x15.onus.v1.LoggedRecordR\arecords\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x12\n" +
-	"\x04size\x18\x03 \x01(\x03R\x04size\"c\n" +
+	"\x04size\x18\x03 \x01(\x03R\x04size\"\xc4\x01\n" +
 	"\x11GetReceiptRequest\x12\x10\n" +
 	"\x02id\x18\x01 \x01(\tH\x00R\x02id\x12\x16\n" +
 	"\x05index\x18\x02 \x01(\x03H\x00R\x05index\x12\x1d\n" +
 	"\n" +
-	"user_token\x18\x03 \x01(\bR\tuserTokenB\x05\n" +
-	"\x03key\"C\n" +
+	"user_token\x18\x03 \x01(\bR\tuserToken\x12!\n" +
+	"\x04wait\x18\x04 \x01(\x0e2\r.onus.v1.WaitR\x04wait\x12<\n" +
+	"\fwait_timeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\vwaitTimeoutB\x05\n" +
+	"\x03key\"l\n" +
 	"\x12GetReceiptResponse\x12-\n" +
-	"\x06proven\x18\x01 \x01(\v2\x15.onus.v1.ProvenRecordR\x06proven\"?\n" +
+	"\x06proven\x18\x01 \x01(\v2\x15.onus.v1.ProvenRecordR\x06proven\x12'\n" +
+	"\x0fwitness_missing\x18\x02 \x03(\tR\x0ewitnessMissing\"?\n" +
 	"\x13GetInclusionRequest\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x03R\x05index\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x03R\x04size\"^\n" +
@@ -3937,7 +4313,30 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"\x15GetCheckpointResponse\x12\x1e\n" +
 	"\n" +
 	"checkpoint\x18\x01 \x01(\tR\n" +
-	"checkpoint\"i\n" +
+	"checkpoint\"\x12\n" +
+	"\x10GetStatusRequest\"\xc3\x02\n" +
+	"\x11GetStatusResponse\x12\x12\n" +
+	"\x04size\x18\x01 \x01(\x03R\x04size\x12\x1e\n" +
+	"\n" +
+	"checkpoint\x18\x02 \x01(\tR\n" +
+	"checkpoint\x12%\n" +
+	"\x0ewitnessed_size\x18\x03 \x01(\x03R\rwitnessedSize\x121\n" +
+	"\x14witnessed_checkpoint\x18\x04 \x01(\tR\x13witnessedCheckpoint\x12\x16\n" +
+	"\x06quorum\x18\x05 \x01(\tR\x06quorum\x124\n" +
+	"\twitnesses\x18\x06 \x03(\v2\x16.onus.v1.WitnessStatusR\twitnesses\x12\"\n" +
+	"\n" +
+	"guard_size\x18\a \x01(\x03H\x00R\tguardSize\x88\x01\x01\x12\x1f\n" +
+	"\vguard_error\x18\b \x01(\tR\n" +
+	"guardErrorB\r\n" +
+	"\v_guard_size\"\xc7\x01\n" +
+	"\rWitnessStatus\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\x12\x12\n" +
+	"\x04size\x18\x03 \x01(\x03R\x04size\x12.\n" +
+	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x14\n" +
+	"\x05error\x18\x05 \x01(\tR\x05error\x12\x1a\n" +
+	"\battempts\x18\x06 \x01(\x03R\battempts\x12\x1a\n" +
+	"\bfailures\x18\a \x01(\x03R\bfailures\"i\n" +
 	"\x0fGetChainRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x1a\n" +
@@ -4069,12 +4468,15 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"\vuser_tokens\x18\x05 \x01(\bR\n" +
 	"userTokens\"'\n" +
 	"\x11GetBundleResponse\x12\x12\n" +
-	"\x04data\x18\x01 \x01(\fR\x04data*g\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data*0\n" +
+	"\x04Wait\x12\x14\n" +
+	"\x10WAIT_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eWAIT_WITNESSED\x10\x01*g\n" +
 	"\bNameKind\x12\x19\n" +
 	"\x15NAME_KIND_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eNAME_KIND_USER\x10\x01\x12\x15\n" +
 	"\x11NAME_KIND_SUBJECT\x10\x02\x12\x15\n" +
-	"\x11NAME_KIND_SESSION\x10\x032\xb3\v\n" +
+	"\x11NAME_KIND_SESSION\x10\x032\xfc\v\n" +
 	"\rLedgerService\x129\n" +
 	"\x06Submit\x12\x16.onus.v1.SubmitRequest\x1a\x17.onus.v1.SubmitResponse\x12H\n" +
 	"\vSubmitBatch\x12\x1b.onus.v1.SubmitBatchRequest\x1a\x1c.onus.v1.SubmitBatchResponse\x123\n" +
@@ -4085,7 +4487,8 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"GetReceipt\x12\x1a.onus.v1.GetReceiptRequest\x1a\x1b.onus.v1.GetReceiptResponse\"\x03\x90\x02\x01\x12P\n" +
 	"\fGetInclusion\x12\x1c.onus.v1.GetInclusionRequest\x1a\x1d.onus.v1.GetInclusionResponse\"\x03\x90\x02\x01\x12V\n" +
 	"\x0eGetConsistency\x12\x1e.onus.v1.GetConsistencyRequest\x1a\x1f.onus.v1.GetConsistencyResponse\"\x03\x90\x02\x01\x12S\n" +
-	"\rGetCheckpoint\x12\x1d.onus.v1.GetCheckpointRequest\x1a\x1e.onus.v1.GetCheckpointResponse\"\x03\x90\x02\x01\x12D\n" +
+	"\rGetCheckpoint\x12\x1d.onus.v1.GetCheckpointRequest\x1a\x1e.onus.v1.GetCheckpointResponse\"\x03\x90\x02\x01\x12G\n" +
+	"\tGetStatus\x12\x19.onus.v1.GetStatusRequest\x1a\x1a.onus.v1.GetStatusResponse\"\x03\x90\x02\x01\x12D\n" +
 	"\bGetChain\x12\x18.onus.v1.GetChainRequest\x1a\x19.onus.v1.GetChainResponse\"\x03\x90\x02\x01\x126\n" +
 	"\x05Check\x12\x15.onus.v1.CheckRequest\x1a\x16.onus.v1.CheckResponse\x12;\n" +
 	"\x06Follow\x12\x16.onus.v1.FollowRequest\x1a\x17.onus.v1.FollowResponse0\x01\x126\n" +
@@ -4113,177 +4516,191 @@ func file_onus_v1_ledger_proto_rawDescGZIP() []byte {
 	return file_onus_v1_ledger_proto_rawDescData
 }
 
-var file_onus_v1_ledger_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_onus_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
+var file_onus_v1_ledger_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_onus_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 60)
 var file_onus_v1_ledger_proto_goTypes = []any{
-	(NameKind)(0),                     // 0: onus.v1.NameKind
-	(*Content)(nil),                   // 1: onus.v1.Content
-	(*Receipt)(nil),                   // 2: onus.v1.Receipt
-	(*ProvenRecord)(nil),              // 3: onus.v1.ProvenRecord
-	(*LoggedRecord)(nil),              // 4: onus.v1.LoggedRecord
-	(*Finding)(nil),                   // 5: onus.v1.Finding
-	(*SubmitRequest)(nil),             // 6: onus.v1.SubmitRequest
-	(*SubmitResponse)(nil),            // 7: onus.v1.SubmitResponse
-	(*RevocationNotice)(nil),          // 8: onus.v1.RevocationNotice
-	(*TokenResult)(nil),               // 9: onus.v1.TokenResult
-	(*EnrolRequest)(nil),              // 10: onus.v1.EnrolRequest
-	(*EnrolResponse)(nil),             // 11: onus.v1.EnrolResponse
-	(*SubmitBatchRequest)(nil),        // 12: onus.v1.SubmitBatchRequest
-	(*SubmitBatchResponse)(nil),       // 13: onus.v1.SubmitBatchResponse
-	(*SubmitResult)(nil),              // 14: onus.v1.SubmitResult
-	(*ItemError)(nil),                 // 15: onus.v1.ItemError
-	(*Problem)(nil),                   // 16: onus.v1.Problem
-	(*MintRequest)(nil),               // 17: onus.v1.MintRequest
-	(*MintResponse)(nil),              // 18: onus.v1.MintResponse
-	(*GetRecordRequest)(nil),          // 19: onus.v1.GetRecordRequest
-	(*GetRecordResponse)(nil),         // 20: onus.v1.GetRecordResponse
-	(*ListRecordsRequest)(nil),        // 21: onus.v1.ListRecordsRequest
-	(*ListRecordsResponse)(nil),       // 22: onus.v1.ListRecordsResponse
-	(*GetReceiptRequest)(nil),         // 23: onus.v1.GetReceiptRequest
-	(*GetReceiptResponse)(nil),        // 24: onus.v1.GetReceiptResponse
-	(*GetInclusionRequest)(nil),       // 25: onus.v1.GetInclusionRequest
-	(*GetInclusionResponse)(nil),      // 26: onus.v1.GetInclusionResponse
-	(*GetConsistencyRequest)(nil),     // 27: onus.v1.GetConsistencyRequest
-	(*GetConsistencyResponse)(nil),    // 28: onus.v1.GetConsistencyResponse
-	(*GetCheckpointRequest)(nil),      // 29: onus.v1.GetCheckpointRequest
-	(*GetCheckpointResponse)(nil),     // 30: onus.v1.GetCheckpointResponse
-	(*GetChainRequest)(nil),           // 31: onus.v1.GetChainRequest
-	(*GetChainResponse)(nil),          // 32: onus.v1.GetChainResponse
-	(*Elsewhere)(nil),                 // 33: onus.v1.Elsewhere
-	(*CheckRequest)(nil),              // 34: onus.v1.CheckRequest
-	(*CheckResponse)(nil),             // 35: onus.v1.CheckResponse
-	(*FollowRequest)(nil),             // 36: onus.v1.FollowRequest
-	(*FollowResponse)(nil),            // 37: onus.v1.FollowResponse
-	(*ListAgentsRequest)(nil),         // 38: onus.v1.ListAgentsRequest
-	(*ListAgentsResponse)(nil),        // 39: onus.v1.ListAgentsResponse
-	(*RegisteredAgent)(nil),           // 40: onus.v1.RegisteredAgent
-	(*RegisteredKey)(nil),             // 41: onus.v1.RegisteredKey
-	(*ListRegistrationsRequest)(nil),  // 42: onus.v1.ListRegistrationsRequest
-	(*ListRegistrationsResponse)(nil), // 43: onus.v1.ListRegistrationsResponse
-	(*Registered)(nil),                // 44: onus.v1.Registered
-	(*ListPendingRequest)(nil),        // 45: onus.v1.ListPendingRequest
-	(*ListPendingResponse)(nil),       // 46: onus.v1.ListPendingResponse
-	(*PendingKey)(nil),                // 47: onus.v1.PendingKey
-	(*GetKeyRequest)(nil),             // 48: onus.v1.GetKeyRequest
-	(*GetKeyResponse)(nil),            // 49: onus.v1.GetKeyResponse
-	(*ListGrantsRequest)(nil),         // 50: onus.v1.ListGrantsRequest
-	(*ListGrantsResponse)(nil),        // 51: onus.v1.ListGrantsResponse
-	(*GrantStatus)(nil),               // 52: onus.v1.GrantStatus
-	(*LimitUse)(nil),                  // 53: onus.v1.LimitUse
-	(*GetGrantRequest)(nil),           // 54: onus.v1.GetGrantRequest
-	(*GetGrantResponse)(nil),          // 55: onus.v1.GetGrantResponse
-	(*GetBundleRequest)(nil),          // 56: onus.v1.GetBundleRequest
-	(*GetBundleResponse)(nil),         // 57: onus.v1.GetBundleResponse
-	(*Envelope)(nil),                  // 58: onus.v1.Envelope
-	(*timestamppb.Timestamp)(nil),     // 59: google.protobuf.Timestamp
-	(*Record)(nil),                    // 60: onus.v1.Record
-	(*durationpb.Duration)(nil),       // 61: google.protobuf.Duration
-	(*Policy)(nil),                    // 62: onus.v1.Policy
-	(*AgentClass)(nil),                // 63: onus.v1.AgentClass
-	(*Operator)(nil),                  // 64: onus.v1.Operator
-	(*Registration)(nil),              // 65: onus.v1.Registration
-	(*KeySet)(nil),                    // 66: onus.v1.KeySet
-	(*TrustBundle)(nil),               // 67: onus.v1.TrustBundle
-	(*Author)(nil),                    // 68: onus.v1.Author
+	(Wait)(0),                         // 0: onus.v1.Wait
+	(NameKind)(0),                     // 1: onus.v1.NameKind
+	(*Content)(nil),                   // 2: onus.v1.Content
+	(*Receipt)(nil),                   // 3: onus.v1.Receipt
+	(*ProvenRecord)(nil),              // 4: onus.v1.ProvenRecord
+	(*LoggedRecord)(nil),              // 5: onus.v1.LoggedRecord
+	(*Finding)(nil),                   // 6: onus.v1.Finding
+	(*SubmitRequest)(nil),             // 7: onus.v1.SubmitRequest
+	(*SubmitResponse)(nil),            // 8: onus.v1.SubmitResponse
+	(*RevocationNotice)(nil),          // 9: onus.v1.RevocationNotice
+	(*TokenResult)(nil),               // 10: onus.v1.TokenResult
+	(*EnrolRequest)(nil),              // 11: onus.v1.EnrolRequest
+	(*EnrolResponse)(nil),             // 12: onus.v1.EnrolResponse
+	(*SubmitBatchRequest)(nil),        // 13: onus.v1.SubmitBatchRequest
+	(*SubmitBatchResponse)(nil),       // 14: onus.v1.SubmitBatchResponse
+	(*SubmitResult)(nil),              // 15: onus.v1.SubmitResult
+	(*ItemError)(nil),                 // 16: onus.v1.ItemError
+	(*Problem)(nil),                   // 17: onus.v1.Problem
+	(*MintRequest)(nil),               // 18: onus.v1.MintRequest
+	(*MintResponse)(nil),              // 19: onus.v1.MintResponse
+	(*GetRecordRequest)(nil),          // 20: onus.v1.GetRecordRequest
+	(*GetRecordResponse)(nil),         // 21: onus.v1.GetRecordResponse
+	(*ListRecordsRequest)(nil),        // 22: onus.v1.ListRecordsRequest
+	(*ListRecordsResponse)(nil),       // 23: onus.v1.ListRecordsResponse
+	(*GetReceiptRequest)(nil),         // 24: onus.v1.GetReceiptRequest
+	(*GetReceiptResponse)(nil),        // 25: onus.v1.GetReceiptResponse
+	(*GetInclusionRequest)(nil),       // 26: onus.v1.GetInclusionRequest
+	(*GetInclusionResponse)(nil),      // 27: onus.v1.GetInclusionResponse
+	(*GetConsistencyRequest)(nil),     // 28: onus.v1.GetConsistencyRequest
+	(*GetConsistencyResponse)(nil),    // 29: onus.v1.GetConsistencyResponse
+	(*GetCheckpointRequest)(nil),      // 30: onus.v1.GetCheckpointRequest
+	(*GetCheckpointResponse)(nil),     // 31: onus.v1.GetCheckpointResponse
+	(*GetStatusRequest)(nil),          // 32: onus.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),         // 33: onus.v1.GetStatusResponse
+	(*WitnessStatus)(nil),             // 34: onus.v1.WitnessStatus
+	(*GetChainRequest)(nil),           // 35: onus.v1.GetChainRequest
+	(*GetChainResponse)(nil),          // 36: onus.v1.GetChainResponse
+	(*Elsewhere)(nil),                 // 37: onus.v1.Elsewhere
+	(*CheckRequest)(nil),              // 38: onus.v1.CheckRequest
+	(*CheckResponse)(nil),             // 39: onus.v1.CheckResponse
+	(*FollowRequest)(nil),             // 40: onus.v1.FollowRequest
+	(*FollowResponse)(nil),            // 41: onus.v1.FollowResponse
+	(*ListAgentsRequest)(nil),         // 42: onus.v1.ListAgentsRequest
+	(*ListAgentsResponse)(nil),        // 43: onus.v1.ListAgentsResponse
+	(*RegisteredAgent)(nil),           // 44: onus.v1.RegisteredAgent
+	(*RegisteredKey)(nil),             // 45: onus.v1.RegisteredKey
+	(*ListRegistrationsRequest)(nil),  // 46: onus.v1.ListRegistrationsRequest
+	(*ListRegistrationsResponse)(nil), // 47: onus.v1.ListRegistrationsResponse
+	(*Registered)(nil),                // 48: onus.v1.Registered
+	(*ListPendingRequest)(nil),        // 49: onus.v1.ListPendingRequest
+	(*ListPendingResponse)(nil),       // 50: onus.v1.ListPendingResponse
+	(*PendingKey)(nil),                // 51: onus.v1.PendingKey
+	(*GetKeyRequest)(nil),             // 52: onus.v1.GetKeyRequest
+	(*GetKeyResponse)(nil),            // 53: onus.v1.GetKeyResponse
+	(*ListGrantsRequest)(nil),         // 54: onus.v1.ListGrantsRequest
+	(*ListGrantsResponse)(nil),        // 55: onus.v1.ListGrantsResponse
+	(*GrantStatus)(nil),               // 56: onus.v1.GrantStatus
+	(*LimitUse)(nil),                  // 57: onus.v1.LimitUse
+	(*GetGrantRequest)(nil),           // 58: onus.v1.GetGrantRequest
+	(*GetGrantResponse)(nil),          // 59: onus.v1.GetGrantResponse
+	(*GetBundleRequest)(nil),          // 60: onus.v1.GetBundleRequest
+	(*GetBundleResponse)(nil),         // 61: onus.v1.GetBundleResponse
+	(*Envelope)(nil),                  // 62: onus.v1.Envelope
+	(*timestamppb.Timestamp)(nil),     // 63: google.protobuf.Timestamp
+	(*Record)(nil),                    // 64: onus.v1.Record
+	(*durationpb.Duration)(nil),       // 65: google.protobuf.Duration
+	(*Policy)(nil),                    // 66: onus.v1.Policy
+	(*AgentClass)(nil),                // 67: onus.v1.AgentClass
+	(*Operator)(nil),                  // 68: onus.v1.Operator
+	(*Registration)(nil),              // 69: onus.v1.Registration
+	(*KeySet)(nil),                    // 70: onus.v1.KeySet
+	(*TrustBundle)(nil),               // 71: onus.v1.TrustBundle
+	(*Author)(nil),                    // 72: onus.v1.Author
 }
 var file_onus_v1_ledger_proto_depIdxs = []int32{
-	58, // 0: onus.v1.ProvenRecord.envelope:type_name -> onus.v1.Envelope
-	2,  // 1: onus.v1.ProvenRecord.receipt:type_name -> onus.v1.Receipt
-	59, // 2: onus.v1.LoggedRecord.log_time:type_name -> google.protobuf.Timestamp
-	60, // 3: onus.v1.LoggedRecord.record:type_name -> onus.v1.Record
-	1,  // 4: onus.v1.LoggedRecord.contents:type_name -> onus.v1.Content
-	5,  // 5: onus.v1.LoggedRecord.findings:type_name -> onus.v1.Finding
-	58, // 6: onus.v1.SubmitRequest.envelope:type_name -> onus.v1.Envelope
-	1,  // 7: onus.v1.SubmitRequest.contents:type_name -> onus.v1.Content
-	2,  // 8: onus.v1.SubmitResponse.receipt:type_name -> onus.v1.Receipt
-	8,  // 9: onus.v1.SubmitResponse.revoked:type_name -> onus.v1.RevocationNotice
-	9,  // 10: onus.v1.SubmitResponse.token:type_name -> onus.v1.TokenResult
-	58, // 11: onus.v1.EnrolRequest.envelope:type_name -> onus.v1.Envelope
-	2,  // 12: onus.v1.EnrolResponse.receipt:type_name -> onus.v1.Receipt
-	6,  // 13: onus.v1.SubmitBatchRequest.items:type_name -> onus.v1.SubmitRequest
-	14, // 14: onus.v1.SubmitBatchResponse.results:type_name -> onus.v1.SubmitResult
-	7,  // 15: onus.v1.SubmitResult.logged:type_name -> onus.v1.SubmitResponse
-	15, // 16: onus.v1.SubmitResult.error:type_name -> onus.v1.ItemError
-	16, // 17: onus.v1.ItemError.problem:type_name -> onus.v1.Problem
-	61, // 18: onus.v1.Problem.retry_after:type_name -> google.protobuf.Duration
-	0,  // 19: onus.v1.MintRequest.kind:type_name -> onus.v1.NameKind
-	4,  // 20: onus.v1.GetRecordResponse.record:type_name -> onus.v1.LoggedRecord
-	59, // 21: onus.v1.ListRecordsRequest.since:type_name -> google.protobuf.Timestamp
-	59, // 22: onus.v1.ListRecordsRequest.before:type_name -> google.protobuf.Timestamp
-	4,  // 23: onus.v1.ListRecordsResponse.records:type_name -> onus.v1.LoggedRecord
-	3,  // 24: onus.v1.GetReceiptResponse.proven:type_name -> onus.v1.ProvenRecord
-	4,  // 25: onus.v1.GetChainResponse.records:type_name -> onus.v1.LoggedRecord
-	62, // 26: onus.v1.GetChainResponse.policy:type_name -> onus.v1.Policy
-	33, // 27: onus.v1.GetChainResponse.elsewhere:type_name -> onus.v1.Elsewhere
-	58, // 28: onus.v1.CheckRequest.envelope:type_name -> onus.v1.Envelope
-	5,  // 29: onus.v1.CheckResponse.findings:type_name -> onus.v1.Finding
-	40, // 30: onus.v1.ListAgentsResponse.agents:type_name -> onus.v1.RegisteredAgent
-	63, // 31: onus.v1.RegisteredAgent.agent:type_name -> onus.v1.AgentClass
-	64, // 32: onus.v1.RegisteredAgent.operator:type_name -> onus.v1.Operator
-	41, // 33: onus.v1.RegisteredAgent.keys:type_name -> onus.v1.RegisteredKey
-	59, // 34: onus.v1.RegisteredAgent.last_time:type_name -> google.protobuf.Timestamp
-	59, // 35: onus.v1.RegisteredKey.not_after:type_name -> google.protobuf.Timestamp
-	44, // 36: onus.v1.ListRegistrationsResponse.registrations:type_name -> onus.v1.Registered
-	65, // 37: onus.v1.Registered.registration:type_name -> onus.v1.Registration
-	41, // 38: onus.v1.Registered.keys:type_name -> onus.v1.RegisteredKey
-	66, // 39: onus.v1.Registered.key_set:type_name -> onus.v1.KeySet
-	67, // 40: onus.v1.Registered.trust_bundle:type_name -> onus.v1.TrustBundle
-	47, // 41: onus.v1.ListPendingResponse.keys:type_name -> onus.v1.PendingKey
-	68, // 42: onus.v1.PendingKey.author:type_name -> onus.v1.Author
-	59, // 43: onus.v1.PendingKey.first:type_name -> google.protobuf.Timestamp
-	59, // 44: onus.v1.PendingKey.last:type_name -> google.protobuf.Timestamp
-	3,  // 45: onus.v1.GetKeyResponse.proven:type_name -> onus.v1.ProvenRecord
-	41, // 46: onus.v1.GetKeyResponse.key:type_name -> onus.v1.RegisteredKey
-	52, // 47: onus.v1.ListGrantsResponse.grants:type_name -> onus.v1.GrantStatus
-	4,  // 48: onus.v1.GrantStatus.record:type_name -> onus.v1.LoggedRecord
-	53, // 49: onus.v1.GrantStatus.uses:type_name -> onus.v1.LimitUse
-	59, // 50: onus.v1.GrantStatus.ends:type_name -> google.protobuf.Timestamp
-	52, // 51: onus.v1.GetGrantResponse.path:type_name -> onus.v1.GrantStatus
-	6,  // 52: onus.v1.LedgerService.Submit:input_type -> onus.v1.SubmitRequest
-	12, // 53: onus.v1.LedgerService.SubmitBatch:input_type -> onus.v1.SubmitBatchRequest
-	17, // 54: onus.v1.LedgerService.Mint:input_type -> onus.v1.MintRequest
-	19, // 55: onus.v1.LedgerService.GetRecord:input_type -> onus.v1.GetRecordRequest
-	21, // 56: onus.v1.LedgerService.ListRecords:input_type -> onus.v1.ListRecordsRequest
-	23, // 57: onus.v1.LedgerService.GetReceipt:input_type -> onus.v1.GetReceiptRequest
-	25, // 58: onus.v1.LedgerService.GetInclusion:input_type -> onus.v1.GetInclusionRequest
-	27, // 59: onus.v1.LedgerService.GetConsistency:input_type -> onus.v1.GetConsistencyRequest
-	29, // 60: onus.v1.LedgerService.GetCheckpoint:input_type -> onus.v1.GetCheckpointRequest
-	31, // 61: onus.v1.LedgerService.GetChain:input_type -> onus.v1.GetChainRequest
-	34, // 62: onus.v1.LedgerService.Check:input_type -> onus.v1.CheckRequest
-	36, // 63: onus.v1.LedgerService.Follow:input_type -> onus.v1.FollowRequest
-	10, // 64: onus.v1.LedgerService.Enrol:input_type -> onus.v1.EnrolRequest
-	38, // 65: onus.v1.LedgerService.ListAgents:input_type -> onus.v1.ListAgentsRequest
-	42, // 66: onus.v1.LedgerService.ListRegistrations:input_type -> onus.v1.ListRegistrationsRequest
-	45, // 67: onus.v1.LedgerService.ListPending:input_type -> onus.v1.ListPendingRequest
-	48, // 68: onus.v1.LedgerService.GetKey:input_type -> onus.v1.GetKeyRequest
-	50, // 69: onus.v1.LedgerService.ListGrants:input_type -> onus.v1.ListGrantsRequest
-	54, // 70: onus.v1.LedgerService.GetGrant:input_type -> onus.v1.GetGrantRequest
-	56, // 71: onus.v1.LedgerService.GetBundle:input_type -> onus.v1.GetBundleRequest
-	7,  // 72: onus.v1.LedgerService.Submit:output_type -> onus.v1.SubmitResponse
-	13, // 73: onus.v1.LedgerService.SubmitBatch:output_type -> onus.v1.SubmitBatchResponse
-	18, // 74: onus.v1.LedgerService.Mint:output_type -> onus.v1.MintResponse
-	20, // 75: onus.v1.LedgerService.GetRecord:output_type -> onus.v1.GetRecordResponse
-	22, // 76: onus.v1.LedgerService.ListRecords:output_type -> onus.v1.ListRecordsResponse
-	24, // 77: onus.v1.LedgerService.GetReceipt:output_type -> onus.v1.GetReceiptResponse
-	26, // 78: onus.v1.LedgerService.GetInclusion:output_type -> onus.v1.GetInclusionResponse
-	28, // 79: onus.v1.LedgerService.GetConsistency:output_type -> onus.v1.GetConsistencyResponse
-	30, // 80: onus.v1.LedgerService.GetCheckpoint:output_type -> onus.v1.GetCheckpointResponse
-	32, // 81: onus.v1.LedgerService.GetChain:output_type -> onus.v1.GetChainResponse
-	35, // 82: onus.v1.LedgerService.Check:output_type -> onus.v1.CheckResponse
-	37, // 83: onus.v1.LedgerService.Follow:output_type -> onus.v1.FollowResponse
-	11, // 84: onus.v1.LedgerService.Enrol:output_type -> onus.v1.EnrolResponse
-	39, // 85: onus.v1.LedgerService.ListAgents:output_type -> onus.v1.ListAgentsResponse
-	43, // 86: onus.v1.LedgerService.ListRegistrations:output_type -> onus.v1.ListRegistrationsResponse
-	46, // 87: onus.v1.LedgerService.ListPending:output_type -> onus.v1.ListPendingResponse
-	49, // 88: onus.v1.LedgerService.GetKey:output_type -> onus.v1.GetKeyResponse
-	51, // 89: onus.v1.LedgerService.ListGrants:output_type -> onus.v1.ListGrantsResponse
-	55, // 90: onus.v1.LedgerService.GetGrant:output_type -> onus.v1.GetGrantResponse
-	57, // 91: onus.v1.LedgerService.GetBundle:output_type -> onus.v1.GetBundleResponse
-	72, // [72:92] is the sub-list for method output_type
-	52, // [52:72] is the sub-list for method input_type
-	52, // [52:52] is the sub-list for extension type_name
-	52, // [52:52] is the sub-list for extension extendee
-	0,  // [0:52] is the sub-list for field type_name
+	62, // 0: onus.v1.ProvenRecord.envelope:type_name -> onus.v1.Envelope
+	3,  // 1: onus.v1.ProvenRecord.receipt:type_name -> onus.v1.Receipt
+	63, // 2: onus.v1.LoggedRecord.log_time:type_name -> google.protobuf.Timestamp
+	64, // 3: onus.v1.LoggedRecord.record:type_name -> onus.v1.Record
+	2,  // 4: onus.v1.LoggedRecord.contents:type_name -> onus.v1.Content
+	6,  // 5: onus.v1.LoggedRecord.findings:type_name -> onus.v1.Finding
+	62, // 6: onus.v1.SubmitRequest.envelope:type_name -> onus.v1.Envelope
+	2,  // 7: onus.v1.SubmitRequest.contents:type_name -> onus.v1.Content
+	0,  // 8: onus.v1.SubmitRequest.wait:type_name -> onus.v1.Wait
+	65, // 9: onus.v1.SubmitRequest.wait_timeout:type_name -> google.protobuf.Duration
+	3,  // 10: onus.v1.SubmitResponse.receipt:type_name -> onus.v1.Receipt
+	9,  // 11: onus.v1.SubmitResponse.revoked:type_name -> onus.v1.RevocationNotice
+	10, // 12: onus.v1.SubmitResponse.token:type_name -> onus.v1.TokenResult
+	62, // 13: onus.v1.EnrolRequest.envelope:type_name -> onus.v1.Envelope
+	3,  // 14: onus.v1.EnrolResponse.receipt:type_name -> onus.v1.Receipt
+	7,  // 15: onus.v1.SubmitBatchRequest.items:type_name -> onus.v1.SubmitRequest
+	0,  // 16: onus.v1.SubmitBatchRequest.wait:type_name -> onus.v1.Wait
+	65, // 17: onus.v1.SubmitBatchRequest.wait_timeout:type_name -> google.protobuf.Duration
+	15, // 18: onus.v1.SubmitBatchResponse.results:type_name -> onus.v1.SubmitResult
+	8,  // 19: onus.v1.SubmitResult.logged:type_name -> onus.v1.SubmitResponse
+	16, // 20: onus.v1.SubmitResult.error:type_name -> onus.v1.ItemError
+	17, // 21: onus.v1.ItemError.problem:type_name -> onus.v1.Problem
+	65, // 22: onus.v1.Problem.retry_after:type_name -> google.protobuf.Duration
+	1,  // 23: onus.v1.MintRequest.kind:type_name -> onus.v1.NameKind
+	5,  // 24: onus.v1.GetRecordResponse.record:type_name -> onus.v1.LoggedRecord
+	63, // 25: onus.v1.ListRecordsRequest.since:type_name -> google.protobuf.Timestamp
+	63, // 26: onus.v1.ListRecordsRequest.before:type_name -> google.protobuf.Timestamp
+	5,  // 27: onus.v1.ListRecordsResponse.records:type_name -> onus.v1.LoggedRecord
+	0,  // 28: onus.v1.GetReceiptRequest.wait:type_name -> onus.v1.Wait
+	65, // 29: onus.v1.GetReceiptRequest.wait_timeout:type_name -> google.protobuf.Duration
+	4,  // 30: onus.v1.GetReceiptResponse.proven:type_name -> onus.v1.ProvenRecord
+	34, // 31: onus.v1.GetStatusResponse.witnesses:type_name -> onus.v1.WitnessStatus
+	63, // 32: onus.v1.WitnessStatus.time:type_name -> google.protobuf.Timestamp
+	5,  // 33: onus.v1.GetChainResponse.records:type_name -> onus.v1.LoggedRecord
+	66, // 34: onus.v1.GetChainResponse.policy:type_name -> onus.v1.Policy
+	37, // 35: onus.v1.GetChainResponse.elsewhere:type_name -> onus.v1.Elsewhere
+	62, // 36: onus.v1.CheckRequest.envelope:type_name -> onus.v1.Envelope
+	6,  // 37: onus.v1.CheckResponse.findings:type_name -> onus.v1.Finding
+	44, // 38: onus.v1.ListAgentsResponse.agents:type_name -> onus.v1.RegisteredAgent
+	67, // 39: onus.v1.RegisteredAgent.agent:type_name -> onus.v1.AgentClass
+	68, // 40: onus.v1.RegisteredAgent.operator:type_name -> onus.v1.Operator
+	45, // 41: onus.v1.RegisteredAgent.keys:type_name -> onus.v1.RegisteredKey
+	63, // 42: onus.v1.RegisteredAgent.last_time:type_name -> google.protobuf.Timestamp
+	63, // 43: onus.v1.RegisteredKey.not_after:type_name -> google.protobuf.Timestamp
+	48, // 44: onus.v1.ListRegistrationsResponse.registrations:type_name -> onus.v1.Registered
+	69, // 45: onus.v1.Registered.registration:type_name -> onus.v1.Registration
+	45, // 46: onus.v1.Registered.keys:type_name -> onus.v1.RegisteredKey
+	70, // 47: onus.v1.Registered.key_set:type_name -> onus.v1.KeySet
+	71, // 48: onus.v1.Registered.trust_bundle:type_name -> onus.v1.TrustBundle
+	51, // 49: onus.v1.ListPendingResponse.keys:type_name -> onus.v1.PendingKey
+	72, // 50: onus.v1.PendingKey.author:type_name -> onus.v1.Author
+	63, // 51: onus.v1.PendingKey.first:type_name -> google.protobuf.Timestamp
+	63, // 52: onus.v1.PendingKey.last:type_name -> google.protobuf.Timestamp
+	4,  // 53: onus.v1.GetKeyResponse.proven:type_name -> onus.v1.ProvenRecord
+	45, // 54: onus.v1.GetKeyResponse.key:type_name -> onus.v1.RegisteredKey
+	56, // 55: onus.v1.ListGrantsResponse.grants:type_name -> onus.v1.GrantStatus
+	5,  // 56: onus.v1.GrantStatus.record:type_name -> onus.v1.LoggedRecord
+	57, // 57: onus.v1.GrantStatus.uses:type_name -> onus.v1.LimitUse
+	63, // 58: onus.v1.GrantStatus.ends:type_name -> google.protobuf.Timestamp
+	56, // 59: onus.v1.GetGrantResponse.path:type_name -> onus.v1.GrantStatus
+	7,  // 60: onus.v1.LedgerService.Submit:input_type -> onus.v1.SubmitRequest
+	13, // 61: onus.v1.LedgerService.SubmitBatch:input_type -> onus.v1.SubmitBatchRequest
+	18, // 62: onus.v1.LedgerService.Mint:input_type -> onus.v1.MintRequest
+	20, // 63: onus.v1.LedgerService.GetRecord:input_type -> onus.v1.GetRecordRequest
+	22, // 64: onus.v1.LedgerService.ListRecords:input_type -> onus.v1.ListRecordsRequest
+	24, // 65: onus.v1.LedgerService.GetReceipt:input_type -> onus.v1.GetReceiptRequest
+	26, // 66: onus.v1.LedgerService.GetInclusion:input_type -> onus.v1.GetInclusionRequest
+	28, // 67: onus.v1.LedgerService.GetConsistency:input_type -> onus.v1.GetConsistencyRequest
+	30, // 68: onus.v1.LedgerService.GetCheckpoint:input_type -> onus.v1.GetCheckpointRequest
+	32, // 69: onus.v1.LedgerService.GetStatus:input_type -> onus.v1.GetStatusRequest
+	35, // 70: onus.v1.LedgerService.GetChain:input_type -> onus.v1.GetChainRequest
+	38, // 71: onus.v1.LedgerService.Check:input_type -> onus.v1.CheckRequest
+	40, // 72: onus.v1.LedgerService.Follow:input_type -> onus.v1.FollowRequest
+	11, // 73: onus.v1.LedgerService.Enrol:input_type -> onus.v1.EnrolRequest
+	42, // 74: onus.v1.LedgerService.ListAgents:input_type -> onus.v1.ListAgentsRequest
+	46, // 75: onus.v1.LedgerService.ListRegistrations:input_type -> onus.v1.ListRegistrationsRequest
+	49, // 76: onus.v1.LedgerService.ListPending:input_type -> onus.v1.ListPendingRequest
+	52, // 77: onus.v1.LedgerService.GetKey:input_type -> onus.v1.GetKeyRequest
+	54, // 78: onus.v1.LedgerService.ListGrants:input_type -> onus.v1.ListGrantsRequest
+	58, // 79: onus.v1.LedgerService.GetGrant:input_type -> onus.v1.GetGrantRequest
+	60, // 80: onus.v1.LedgerService.GetBundle:input_type -> onus.v1.GetBundleRequest
+	8,  // 81: onus.v1.LedgerService.Submit:output_type -> onus.v1.SubmitResponse
+	14, // 82: onus.v1.LedgerService.SubmitBatch:output_type -> onus.v1.SubmitBatchResponse
+	19, // 83: onus.v1.LedgerService.Mint:output_type -> onus.v1.MintResponse
+	21, // 84: onus.v1.LedgerService.GetRecord:output_type -> onus.v1.GetRecordResponse
+	23, // 85: onus.v1.LedgerService.ListRecords:output_type -> onus.v1.ListRecordsResponse
+	25, // 86: onus.v1.LedgerService.GetReceipt:output_type -> onus.v1.GetReceiptResponse
+	27, // 87: onus.v1.LedgerService.GetInclusion:output_type -> onus.v1.GetInclusionResponse
+	29, // 88: onus.v1.LedgerService.GetConsistency:output_type -> onus.v1.GetConsistencyResponse
+	31, // 89: onus.v1.LedgerService.GetCheckpoint:output_type -> onus.v1.GetCheckpointResponse
+	33, // 90: onus.v1.LedgerService.GetStatus:output_type -> onus.v1.GetStatusResponse
+	36, // 91: onus.v1.LedgerService.GetChain:output_type -> onus.v1.GetChainResponse
+	39, // 92: onus.v1.LedgerService.Check:output_type -> onus.v1.CheckResponse
+	41, // 93: onus.v1.LedgerService.Follow:output_type -> onus.v1.FollowResponse
+	12, // 94: onus.v1.LedgerService.Enrol:output_type -> onus.v1.EnrolResponse
+	43, // 95: onus.v1.LedgerService.ListAgents:output_type -> onus.v1.ListAgentsResponse
+	47, // 96: onus.v1.LedgerService.ListRegistrations:output_type -> onus.v1.ListRegistrationsResponse
+	50, // 97: onus.v1.LedgerService.ListPending:output_type -> onus.v1.ListPendingResponse
+	53, // 98: onus.v1.LedgerService.GetKey:output_type -> onus.v1.GetKeyResponse
+	55, // 99: onus.v1.LedgerService.ListGrants:output_type -> onus.v1.ListGrantsResponse
+	59, // 100: onus.v1.LedgerService.GetGrant:output_type -> onus.v1.GetGrantResponse
+	61, // 101: onus.v1.LedgerService.GetBundle:output_type -> onus.v1.GetBundleResponse
+	81, // [81:102] is the sub-list for method output_type
+	60, // [60:81] is the sub-list for method input_type
+	60, // [60:60] is the sub-list for extension type_name
+	60, // [60:60] is the sub-list for extension extendee
+	0,  // [0:60] is the sub-list for field type_name
 }
 
 func init() { file_onus_v1_ledger_proto_init() }
@@ -4305,17 +4722,18 @@ func file_onus_v1_ledger_proto_init() {
 		(*GetReceiptRequest_Id)(nil),
 		(*GetReceiptRequest_Index)(nil),
 	}
-	file_onus_v1_ledger_proto_msgTypes[39].OneofWrappers = []any{}
-	file_onus_v1_ledger_proto_msgTypes[40].OneofWrappers = []any{}
+	file_onus_v1_ledger_proto_msgTypes[31].OneofWrappers = []any{}
+	file_onus_v1_ledger_proto_msgTypes[42].OneofWrappers = []any{}
 	file_onus_v1_ledger_proto_msgTypes[43].OneofWrappers = []any{}
-	file_onus_v1_ledger_proto_msgTypes[51].OneofWrappers = []any{}
+	file_onus_v1_ledger_proto_msgTypes[46].OneofWrappers = []any{}
+	file_onus_v1_ledger_proto_msgTypes[54].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_onus_v1_ledger_proto_rawDesc), len(file_onus_v1_ledger_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   57,
+			NumEnums:      2,
+			NumMessages:   60,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -4385,6 +4385,8 @@ type Genesis struct {
 	// Who may sign registrations: 1 to 16. The first signs the genesis.
 	Administrators []*Administrator `protobuf:"bytes,2,rep,name=administrators,proto3" json:"administrators,omitempty"`
 	Policy         *Policy          `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
+	// The log that this one succeeds; not set if it succeeds none.
+	Predecessor *Predecessor `protobuf:"bytes,4,opt,name=predecessor,proto3" json:"predecessor,omitempty"`
 	// The key with which the host signs what it says itself: DER
 	// SubjectPublicKeyInfo, Ed25519. Without it the host fetches no key sets.
 	HostKey       []byte `protobuf:"bytes,5,opt,name=host_key,json=hostKey,proto3" json:"host_key,omitempty"`
@@ -4443,9 +4445,73 @@ func (x *Genesis) GetPolicy() *Policy {
 	return nil
 }
 
+func (x *Genesis) GetPredecessor() *Predecessor {
+	if x != nil {
+		return x.Predecessor
+	}
+	return nil
+}
+
 func (x *Genesis) GetHostKey() []byte {
 	if x != nil {
 		return x.HostKey
+	}
+	return nil
+}
+
+// Predecessor names a log that is not written any more, by the last that was
+// known of it. Entries of that log after this checkpoint count for nothing.
+type Predecessor struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its verifier key. Its name is another origin than this log's.
+	LogKey string `protobuf:"bytes,1,opt,name=log_key,json=logKey,proto3" json:"log_key,omitempty"`
+	// Its last known checkpoint: a signed note that this key opens, at most
+	// 16,384 bytes. Cosignatures may stand in it; they are not checked here.
+	Checkpoint    []byte `protobuf:"bytes,2,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Predecessor) Reset() {
+	*x = Predecessor{}
+	mi := &file_onus_v1_record_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Predecessor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Predecessor) ProtoMessage() {}
+
+func (x *Predecessor) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_record_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Predecessor.ProtoReflect.Descriptor instead.
+func (*Predecessor) Descriptor() ([]byte, []int) {
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *Predecessor) GetLogKey() string {
+	if x != nil {
+		return x.LogKey
+	}
+	return ""
+}
+
+func (x *Predecessor) GetCheckpoint() []byte {
+	if x != nil {
+		return x.Checkpoint
 	}
 	return nil
 }
@@ -4463,7 +4529,7 @@ type Administrator struct {
 
 func (x *Administrator) Reset() {
 	*x = Administrator{}
-	mi := &file_onus_v1_record_proto_msgTypes[43]
+	mi := &file_onus_v1_record_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4475,7 +4541,7 @@ func (x *Administrator) String() string {
 func (*Administrator) ProtoMessage() {}
 
 func (x *Administrator) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[43]
+	mi := &file_onus_v1_record_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4488,7 +4554,7 @@ func (x *Administrator) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Administrator.ProtoReflect.Descriptor instead.
 func (*Administrator) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{43}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Administrator) GetName() string {
@@ -4531,7 +4597,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_onus_v1_record_proto_msgTypes[44]
+	mi := &file_onus_v1_record_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4543,7 +4609,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_record_proto_msgTypes[44]
+	mi := &file_onus_v1_record_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4556,7 +4622,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_onus_v1_record_proto_rawDescGZIP(), []int{44}
+	return file_onus_v1_record_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Policy) GetClockSkew() *durationpb.Duration {
@@ -4936,12 +5002,18 @@ const file_onus_v1_record_proto_rawDesc = "" +
 	"\x04Loss\x12%\n" +
 	"\x0efirst_sequence\x18\x01 \x01(\x03R\rfirstSequence\x12#\n" +
 	"\rlast_sequence\x18\x02 \x01(\x03R\flastSequence\x12%\n" +
-	"\x06reason\x18\x03 \x01(\v2\r.onus.v1.TextR\x06reason\"\xac\x01\n" +
+	"\x06reason\x18\x03 \x01(\v2\r.onus.v1.TextR\x06reason\"\xde\x01\n" +
 	"\aGenesis\x12\x17\n" +
 	"\alog_key\x18\x01 \x01(\tR\x06logKey\x12>\n" +
 	"\x0eadministrators\x18\x02 \x03(\v2\x16.onus.v1.AdministratorR\x0eadministrators\x12'\n" +
-	"\x06policy\x18\x03 \x01(\v2\x0f.onus.v1.PolicyR\x06policy\x12\x19\n" +
-	"\bhost_key\x18\x05 \x01(\fR\ahostKeyJ\x04\b\x04\x10\x05\"B\n" +
+	"\x06policy\x18\x03 \x01(\v2\x0f.onus.v1.PolicyR\x06policy\x126\n" +
+	"\vpredecessor\x18\x04 \x01(\v2\x14.onus.v1.PredecessorR\vpredecessor\x12\x19\n" +
+	"\bhost_key\x18\x05 \x01(\fR\ahostKey\"F\n" +
+	"\vPredecessor\x12\x17\n" +
+	"\alog_key\x18\x01 \x01(\tR\x06logKey\x12\x1e\n" +
+	"\n" +
+	"checkpoint\x18\x02 \x01(\fR\n" +
+	"checkpoint\"B\n" +
 	"\rAdministrator\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n" +
 	"\n" +
@@ -5003,7 +5075,7 @@ func file_onus_v1_record_proto_rawDescGZIP() []byte {
 }
 
 var file_onus_v1_record_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_onus_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
+var file_onus_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
 var file_onus_v1_record_proto_goTypes = []any{
 	(Capture)(0),                  // 0: onus.v1.Capture
 	(Basis)(0),                    // 1: onus.v1.Basis
@@ -5054,16 +5126,17 @@ var file_onus_v1_record_proto_goTypes = []any{
 	(*Trigger)(nil),               // 46: onus.v1.Trigger
 	(*Loss)(nil),                  // 47: onus.v1.Loss
 	(*Genesis)(nil),               // 48: onus.v1.Genesis
-	(*Administrator)(nil),         // 49: onus.v1.Administrator
-	(*Policy)(nil),                // 50: onus.v1.Policy
-	(*timestamppb.Timestamp)(nil), // 51: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 52: google.protobuf.Duration
+	(*Predecessor)(nil),           // 49: onus.v1.Predecessor
+	(*Administrator)(nil),         // 50: onus.v1.Administrator
+	(*Policy)(nil),                // 51: onus.v1.Policy
+	(*timestamppb.Timestamp)(nil), // 52: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 53: google.protobuf.Duration
 }
 var file_onus_v1_record_proto_depIdxs = []int32{
 	7,  // 0: onus.v1.Envelope.signatures:type_name -> onus.v1.Signature
 	9,  // 1: onus.v1.Record.author:type_name -> onus.v1.Author
 	0,  // 2: onus.v1.Record.capture:type_name -> onus.v1.Capture
-	51, // 3: onus.v1.Record.claimed_time:type_name -> google.protobuf.Timestamp
+	52, // 3: onus.v1.Record.claimed_time:type_name -> google.protobuf.Timestamp
 	1,  // 4: onus.v1.Record.basis:type_name -> onus.v1.Basis
 	10, // 5: onus.v1.Record.trace:type_name -> onus.v1.Trace
 	11, // 6: onus.v1.Record.token:type_name -> onus.v1.UserToken
@@ -5083,9 +5156,9 @@ var file_onus_v1_record_proto_depIdxs = []int32{
 	30, // 20: onus.v1.Record.trust_bundle:type_name -> onus.v1.TrustBundle
 	31, // 21: onus.v1.Record.read:type_name -> onus.v1.Read
 	32, // 22: onus.v1.Record.review:type_name -> onus.v1.Review
-	51, // 23: onus.v1.UserToken.issued:type_name -> google.protobuf.Timestamp
-	51, // 24: onus.v1.UserToken.expires:type_name -> google.protobuf.Timestamp
-	51, // 25: onus.v1.UserToken.authenticated:type_name -> google.protobuf.Timestamp
+	52, // 23: onus.v1.UserToken.issued:type_name -> google.protobuf.Timestamp
+	52, // 24: onus.v1.UserToken.expires:type_name -> google.protobuf.Timestamp
+	52, // 25: onus.v1.UserToken.authenticated:type_name -> google.protobuf.Timestamp
 	12, // 26: onus.v1.UserToken.actors:type_name -> onus.v1.Actor
 	16, // 27: onus.v1.DecisionRecord.intent:type_name -> onus.v1.Intent
 	17, // 28: onus.v1.DecisionRecord.interpretation:type_name -> onus.v1.Interpretation
@@ -5108,12 +5181,12 @@ var file_onus_v1_record_proto_depIdxs = []int32{
 	13, // 45: onus.v1.Outcome.result:type_name -> onus.v1.Text
 	2,  // 46: onus.v1.Outcome.target_decision:type_name -> onus.v1.TargetDecision
 	23, // 47: onus.v1.Grant.scope:type_name -> onus.v1.GrantElement
-	51, // 48: onus.v1.Grant.not_before:type_name -> google.protobuf.Timestamp
-	51, // 49: onus.v1.Grant.expires:type_name -> google.protobuf.Timestamp
+	52, // 48: onus.v1.Grant.not_before:type_name -> google.protobuf.Timestamp
+	52, // 49: onus.v1.Grant.expires:type_name -> google.protobuf.Timestamp
 	24, // 50: onus.v1.Grant.approvals:type_name -> onus.v1.ApprovalRule
 	13, // 51: onus.v1.Grant.purpose:type_name -> onus.v1.Text
 	14, // 52: onus.v1.GrantElement.element:type_name -> onus.v1.ScopeElement
-	51, // 53: onus.v1.Approval.expires:type_name -> google.protobuf.Timestamp
+	52, // 53: onus.v1.Approval.expires:type_name -> google.protobuf.Timestamp
 	13, // 54: onus.v1.Approval.reason:type_name -> onus.v1.Text
 	13, // 55: onus.v1.Denial.reason:type_name -> onus.v1.Text
 	9,  // 56: onus.v1.Rejection.author:type_name -> onus.v1.Author
@@ -5121,8 +5194,8 @@ var file_onus_v1_record_proto_depIdxs = []int32{
 	20, // 58: onus.v1.CounterRecord.token:type_name -> onus.v1.TokenFacts
 	2,  // 59: onus.v1.CounterRecord.decision:type_name -> onus.v1.TargetDecision
 	3,  // 60: onus.v1.CounterRecord.status:type_name -> onus.v1.OutcomeStatus
-	51, // 61: onus.v1.KeySet.fetched:type_name -> google.protobuf.Timestamp
-	51, // 62: onus.v1.TrustBundle.fetched:type_name -> google.protobuf.Timestamp
+	52, // 61: onus.v1.KeySet.fetched:type_name -> google.protobuf.Timestamp
+	52, // 62: onus.v1.TrustBundle.fetched:type_name -> google.protobuf.Timestamp
 	4,  // 63: onus.v1.Review.disposition:type_name -> onus.v1.Disposition
 	13, // 64: onus.v1.Review.note:type_name -> onus.v1.Text
 	34, // 65: onus.v1.Registration.operator:type_name -> onus.v1.Operator
@@ -5138,26 +5211,27 @@ var file_onus_v1_record_proto_depIdxs = []int32{
 	37, // 75: onus.v1.AgentClass.workloads:type_name -> onus.v1.Workload
 	37, // 76: onus.v1.Service.workloads:type_name -> onus.v1.Workload
 	36, // 77: onus.v1.UserClient.oauth_client:type_name -> onus.v1.OAuthClient
-	51, // 78: onus.v1.KeyBinding.not_after:type_name -> google.protobuf.Timestamp
-	51, // 79: onus.v1.KeyBinding.replaced_until:type_name -> google.protobuf.Timestamp
+	52, // 78: onus.v1.KeyBinding.not_after:type_name -> google.protobuf.Timestamp
+	52, // 79: onus.v1.KeyBinding.replaced_until:type_name -> google.protobuf.Timestamp
 	43, // 80: onus.v1.KeyBinding.svid:type_name -> onus.v1.X509SVID
 	45, // 81: onus.v1.Revocation.instance:type_name -> onus.v1.InstanceName
-	51, // 82: onus.v1.Revocation.suspected_since:type_name -> google.protobuf.Timestamp
+	52, // 82: onus.v1.Revocation.suspected_since:type_name -> google.protobuf.Timestamp
 	13, // 83: onus.v1.Revocation.reason:type_name -> onus.v1.Text
 	13, // 84: onus.v1.Trigger.detail:type_name -> onus.v1.Text
 	13, // 85: onus.v1.Loss.reason:type_name -> onus.v1.Text
-	49, // 86: onus.v1.Genesis.administrators:type_name -> onus.v1.Administrator
-	50, // 87: onus.v1.Genesis.policy:type_name -> onus.v1.Policy
-	52, // 88: onus.v1.Policy.clock_skew:type_name -> google.protobuf.Duration
-	52, // 89: onus.v1.Policy.late_after:type_name -> google.protobuf.Duration
-	52, // 90: onus.v1.Policy.outcome_window:type_name -> google.protobuf.Duration
-	5,  // 91: onus.v1.Policy.revoked:type_name -> onus.v1.RevokedRecords
-	24, // 92: onus.v1.Policy.approvals:type_name -> onus.v1.ApprovalRule
-	93, // [93:93] is the sub-list for method output_type
-	93, // [93:93] is the sub-list for method input_type
-	93, // [93:93] is the sub-list for extension type_name
-	93, // [93:93] is the sub-list for extension extendee
-	0,  // [0:93] is the sub-list for field type_name
+	50, // 86: onus.v1.Genesis.administrators:type_name -> onus.v1.Administrator
+	51, // 87: onus.v1.Genesis.policy:type_name -> onus.v1.Policy
+	49, // 88: onus.v1.Genesis.predecessor:type_name -> onus.v1.Predecessor
+	53, // 89: onus.v1.Policy.clock_skew:type_name -> google.protobuf.Duration
+	53, // 90: onus.v1.Policy.late_after:type_name -> google.protobuf.Duration
+	53, // 91: onus.v1.Policy.outcome_window:type_name -> google.protobuf.Duration
+	5,  // 92: onus.v1.Policy.revoked:type_name -> onus.v1.RevokedRecords
+	24, // 93: onus.v1.Policy.approvals:type_name -> onus.v1.ApprovalRule
+	94, // [94:94] is the sub-list for method output_type
+	94, // [94:94] is the sub-list for method input_type
+	94, // [94:94] is the sub-list for extension type_name
+	94, // [94:94] is the sub-list for extension extendee
+	0,  // [0:94] is the sub-list for field type_name
 }
 
 func init() { file_onus_v1_record_proto_init() }
@@ -5214,7 +5288,7 @@ func file_onus_v1_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_onus_v1_record_proto_rawDesc), len(file_onus_v1_record_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   45,
+			NumMessages:   46,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

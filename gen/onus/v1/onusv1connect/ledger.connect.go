@@ -59,6 +59,8 @@ const (
 	// LedgerServiceGetCheckpointProcedure is the fully-qualified name of the LedgerService's
 	// GetCheckpoint RPC.
 	LedgerServiceGetCheckpointProcedure = "/onus.v1.LedgerService/GetCheckpoint"
+	// LedgerServiceGetStatusProcedure is the fully-qualified name of the LedgerService's GetStatus RPC.
+	LedgerServiceGetStatusProcedure = "/onus.v1.LedgerService/GetStatus"
 	// LedgerServiceGetChainProcedure is the fully-qualified name of the LedgerService's GetChain RPC.
 	LedgerServiceGetChainProcedure = "/onus.v1.LedgerService/GetChain"
 	// LedgerServiceCheckProcedure is the fully-qualified name of the LedgerService's Check RPC.
@@ -108,8 +110,11 @@ type LedgerServiceClient interface {
 	GetInclusion(context.Context, *v1.GetInclusionRequest) (*v1.GetInclusionResponse, error)
 	// GetConsistency proves that the log of one size is a prefix of another.
 	GetConsistency(context.Context, *v1.GetConsistencyRequest) (*v1.GetConsistencyResponse, error)
-	// GetCheckpoint returns the newest durable checkpoint.
+	// GetCheckpoint returns the newest durable checkpoint, with the cosignatures
+	// of witnesses that it has by now.
 	GetCheckpoint(context.Context, *v1.GetCheckpointRequest) (*v1.GetCheckpointResponse, error)
+	// GetStatus says how far the log is, and how far its witnesses are.
+	GetStatus(context.Context, *v1.GetStatusRequest) (*v1.GetStatusResponse, error)
 	// GetChain returns the records of the chain that a record belongs to.
 	GetChain(context.Context, *v1.GetChainRequest) (*v1.GetChainResponse, error)
 	// Check says what the verdict on an action would be, were its record logged
@@ -213,6 +218,13 @@ func NewLedgerServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		getStatus: connect.NewClient[v1.GetStatusRequest, v1.GetStatusResponse](
+			httpClient,
+			baseURL+LedgerServiceGetStatusProcedure,
+			connect.WithSchema(ledgerServiceMethods.ByName("GetStatus")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		getChain: connect.NewClient[v1.GetChainRequest, v1.GetChainResponse](
 			httpClient,
 			baseURL+LedgerServiceGetChainProcedure,
@@ -300,6 +312,7 @@ type ledgerServiceClient struct {
 	getInclusion      *connect.Client[v1.GetInclusionRequest, v1.GetInclusionResponse]
 	getConsistency    *connect.Client[v1.GetConsistencyRequest, v1.GetConsistencyResponse]
 	getCheckpoint     *connect.Client[v1.GetCheckpointRequest, v1.GetCheckpointResponse]
+	getStatus         *connect.Client[v1.GetStatusRequest, v1.GetStatusResponse]
 	getChain          *connect.Client[v1.GetChainRequest, v1.GetChainResponse]
 	check             *connect.Client[v1.CheckRequest, v1.CheckResponse]
 	follow            *connect.Client[v1.FollowRequest, v1.FollowResponse]
@@ -388,6 +401,15 @@ func (c *ledgerServiceClient) GetConsistency(ctx context.Context, req *v1.GetCon
 // GetCheckpoint calls onus.v1.LedgerService.GetCheckpoint.
 func (c *ledgerServiceClient) GetCheckpoint(ctx context.Context, req *v1.GetCheckpointRequest) (*v1.GetCheckpointResponse, error) {
 	response, err := c.getCheckpoint.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetStatus calls onus.v1.LedgerService.GetStatus.
+func (c *ledgerServiceClient) GetStatus(ctx context.Context, req *v1.GetStatusRequest) (*v1.GetStatusResponse, error) {
+	response, err := c.getStatus.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -506,8 +528,11 @@ type LedgerServiceHandler interface {
 	GetInclusion(context.Context, *v1.GetInclusionRequest) (*v1.GetInclusionResponse, error)
 	// GetConsistency proves that the log of one size is a prefix of another.
 	GetConsistency(context.Context, *v1.GetConsistencyRequest) (*v1.GetConsistencyResponse, error)
-	// GetCheckpoint returns the newest durable checkpoint.
+	// GetCheckpoint returns the newest durable checkpoint, with the cosignatures
+	// of witnesses that it has by now.
 	GetCheckpoint(context.Context, *v1.GetCheckpointRequest) (*v1.GetCheckpointResponse, error)
+	// GetStatus says how far the log is, and how far its witnesses are.
+	GetStatus(context.Context, *v1.GetStatusRequest) (*v1.GetStatusResponse, error)
 	// GetChain returns the records of the chain that a record belongs to.
 	GetChain(context.Context, *v1.GetChainRequest) (*v1.GetChainResponse, error)
 	// Check says what the verdict on an action would be, were its record logged
@@ -607,6 +632,13 @@ func NewLedgerServiceHandler(svc LedgerServiceHandler, opts ...connect.HandlerOp
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	ledgerServiceGetStatusHandler := connect.NewUnaryHandlerSimple(
+		LedgerServiceGetStatusProcedure,
+		svc.GetStatus,
+		connect.WithSchema(ledgerServiceMethods.ByName("GetStatus")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	ledgerServiceGetChainHandler := connect.NewUnaryHandlerSimple(
 		LedgerServiceGetChainProcedure,
 		svc.GetChain,
@@ -700,6 +732,8 @@ func NewLedgerServiceHandler(svc LedgerServiceHandler, opts ...connect.HandlerOp
 			ledgerServiceGetConsistencyHandler.ServeHTTP(w, r)
 		case LedgerServiceGetCheckpointProcedure:
 			ledgerServiceGetCheckpointHandler.ServeHTTP(w, r)
+		case LedgerServiceGetStatusProcedure:
+			ledgerServiceGetStatusHandler.ServeHTTP(w, r)
 		case LedgerServiceGetChainProcedure:
 			ledgerServiceGetChainHandler.ServeHTTP(w, r)
 		case LedgerServiceCheckProcedure:
@@ -765,6 +799,10 @@ func (UnimplementedLedgerServiceHandler) GetConsistency(context.Context, *v1.Get
 
 func (UnimplementedLedgerServiceHandler) GetCheckpoint(context.Context, *v1.GetCheckpointRequest) (*v1.GetCheckpointResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("onus.v1.LedgerService.GetCheckpoint is not implemented"))
+}
+
+func (UnimplementedLedgerServiceHandler) GetStatus(context.Context, *v1.GetStatusRequest) (*v1.GetStatusResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("onus.v1.LedgerService.GetStatus is not implemented"))
 }
 
 func (UnimplementedLedgerServiceHandler) GetChain(context.Context, *v1.GetChainRequest) (*v1.GetChainResponse, error) {

@@ -1,0 +1,53 @@
+package tiles
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"github.com/onus-ledger/onus/verifier/tree"
+)
+
+// FS reads tiles from a folder that has them at the paths of the specification,
+// as onus-verify mirror writes it.
+func FS(folder fs.FS) Fetch {
+	return func(_ context.Context, p tree.TilePath) ([]byte, error) {
+		max := int64(MaxBytes)
+		if p.Level != tree.EntryLevel {
+			max = int64(p.Width) * tree.HashSize
+		}
+		b, err := readFile(folder, p.String(), max)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s: %w", p, ErrMissing)
+		}
+		return b, err
+	}
+}
+
+// ReadCheckpoint returns the signed note in such a folder, unchecked.
+func ReadCheckpoint(folder fs.FS) ([]byte, error) {
+	return readFile(folder, CheckpointName, tree.MaxCheckpoint)
+}
+
+// CheckpointName is where the signed note is, below the log's prefix.
+const CheckpointName = "checkpoint"
+
+// readFile reads a plain file of at most max bytes; of a larger one, one byte more,
+// so that the reader sees that it does not fit.
+func readFile(folder fs.FS, name string, max int64) ([]byte, error) {
+	f, err := folder.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no plain file", name)
+	}
+	return io.ReadAll(io.LimitReader(f, max+1))
+}
