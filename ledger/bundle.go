@@ -137,7 +137,7 @@ func (l *Ledger) Bundle(ctx context.Context, ask Ask) (*evidence.Bundle, error) 
 func (c *collector) bundle(left []int64) (*evidence.Bundle, error) {
 	asked := slices.Clone(c.ask.IDs)
 	slices.SortFunc(asked, func(a, b record.ID) int { return bytes.Compare(a[:], b[:]) })
-	b := &evidence.Bundle{Checkpoint: bytes.Clone(c.h.checkpoint)}
+	b := &evidence.Bundle{Checkpoint: bytes.Clone(c.l.witnesses.noteOf(c.h))}
 	b.Scope = evidence.Scope{Asked: slices.Compact(asked), Where: c.ask.Where, Claim: c.claim(left)}
 	until := c.until
 	if len(asked) == 0 {

@@ -76,6 +76,8 @@ type checker struct {
 	rows  authority.Memory
 	// tokens counts the entries with a user's token that was checked.
 	tokens int64
+	// roots are those at the sizes of cosigned checkpoints.
+	roots map[int64]tree.Hash
 }
 
 func (c *checker) run(ctx context.Context) error {
@@ -103,6 +105,9 @@ func (c *checker) run(ctx context.Context) error {
 		return fmt.Errorf("read watermark: %w", err)
 	}
 	c.grown = newTreeState()
+	if err := c.cosignedSizes(); err != nil {
+		return fmt.Errorf("read cosigned checkpoints: %w", err)
+	}
 	audit := verifier.NewAudit()
 	c.rows = authority.Memory{}
 	c.state = authority.New(audit.Registry(), c.rows)
@@ -115,6 +120,9 @@ func (c *checker) run(ctx context.Context) error {
 	}
 	c.authority()
 	c.signedHead(audit, registryCount)
+	if err := c.cosignedRows(audit.Registry().LogKey()); err != nil {
+		return fmt.Errorf("read cosigned checkpoints: %w", err)
+	}
 	return c.counts(registryCount)
 }
 
@@ -141,6 +149,7 @@ func (c *checker) entries(ctx context.Context, audit *verifier.Audit) error {
 		chunk = append(chunk, bytes.Clone(raw))
 		leaf := tree.LeafHash(raw)
 		c.grown.append(leaf, func(level int, n int64, t *tile) { c.tile(level, n, t) })
+		c.rootAt(index + 1)
 		if index >= c.head.size&^(tileWidth-1) {
 			c.leaf(index, leaf)
 		}

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"crypto/rand"
+	"fmt"
 	"time"
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
@@ -45,9 +46,20 @@ func NewHostedGenesis(key tree.LogKey, host *record.PublicKey, admins []Administ
 	for _, a := range admins {
 		gen.Administrators = append(gen.Administrators, &onusv1.Administrator{Name: a.Name, PublicKey: a.Key.SPKI()})
 	}
+	return SignGenesis(gen, signer, now)
+}
+
+// SignGenesis makes the record of a genesis that says more than
+// [NewHostedGenesis] has it say, such as which log it succeeds. signer is the
+// first administrator's.
+func SignGenesis(gen *onusv1.Genesis, signer record.Signer, now time.Time) (*record.Record, error) {
+	key, err := tree.ParseLogKey(gen.GetLogKey())
+	if err != nil {
+		return nil, fmt.Errorf("genesis: %w", err)
+	}
 	name := ""
-	if len(admins) > 0 {
-		name = admins[0].Name
+	if len(gen.GetAdministrators()) > 0 {
+		name = gen.GetAdministrators()[0].GetName()
 	}
 	return record.Sign(&onusv1.Record{
 		Origin:      key.Origin(),

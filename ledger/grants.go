@@ -3,12 +3,10 @@ package ledger
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier/authority"
 	"github.com/onus-ledger/onus/verifier/record"
-	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // GrantQuery says which grants to list: those that match all that is set.
@@ -40,7 +38,7 @@ func (l *Ledger) Grants(q GrantQuery, limit int, token string, keep func(*Entry)
 			if err != nil {
 				return err
 			}
-			grants = append(grants, &Grant{e, l.statusOf(s, path, page.Size)})
+			grants = append(grants, &Grant{e, s.Status(path, page.Size)})
 		}
 		return nil
 	})
@@ -61,7 +59,7 @@ func (l *Ledger) GrantPath(id record.ID) (grants []*Grant, err error) {
 			if err != nil {
 				return err
 			}
-			grants = append(grants, &Grant{e, l.statusOf(s, path[i:], size)})
+			grants = append(grants, &Grant{e, s.Status(path[i:], size)})
 		}
 		return nil
 	})
@@ -80,60 +78,6 @@ func pathOf(s *authority.State, id record.ID, size int64) (authority.Path, error
 		return nil, fmt.Errorf("%w: no grant %s", ErrNotFound, id)
 	}
 	return path, nil
-}
-
-// statusOf says what became of the first grant of a path.
-func (l *Ledger) statusOf(s *authority.State, path authority.Path, size int64) *onusv1.GrantStatus {
-	g := path[0]
-	status := &onusv1.GrantStatus{Issuer: g.Issuer(), Assurance: int32(g.Word.Assurance)}
-	switch path.Basis() {
-	case onusv1.Basis_BASIS_DELEGATED:
-		status.Basis = "delegated"
-	case onusv1.Basis_BASIS_OWN:
-		status.Basis = "own"
-	}
-	if index, ok := l.endedAt(s, path, size); ok {
-		status.Revoked = &index
-	}
-	if at := ends(path); at >= 0 {
-		status.Ends = timestamppb.New(time.UnixMilli(at))
-	}
-	for _, u := range s.LimitUses(g, size) {
-		status.Uses = append(status.Uses, &onusv1.LimitUse{Limit: int32(u.Limit), Total: u.Total, Unit: u.Unit, Last: u.Last})
-	}
-	return status
-}
-
-// endedAt returns the first revocation that ended the first grant of a path, as
-// a record under it would be told of: of one of the grants, of a session that
-// one ends with, and of whoever gave one or was given it, by key, instance,
-// class and operator.
-func (l *Ledger) endedAt(s *authority.State, path authority.Path, size int64) (index int64, ended bool) {
-	index, ended = s.RevokedAt(path[0].ID, size)
-	for _, g := range path {
-		class, _ := l.registry.Agent(g.Msg.GetAgent(), size)
-		holder := &onusv1.Author{Agent: g.Msg.GetAgent(), Instance: g.Msg.GetInstance(), Operator: class.GetOperator()}
-		for _, a := range []*onusv1.Author{g.Record.Msg.GetAuthor(), holder} {
-			for _, r := range l.registry.Revocations(a, size) {
-				if !ended || r.Index < index {
-					index, ended = r.Index, true
-				}
-			}
-		}
-	}
-	return index, ended
-}
-
-// ends returns the log time at which the first of a path's grants to end does,
-// and so the first of the path; -1 if none has an end.
-func ends(path authority.Path) int64 {
-	at := int64(-1)
-	for _, g := range path {
-		if g.Expires >= 0 && (at < 0 || g.Expires < at) {
-			at = g.Expires
-		}
-	}
-	return at
 }
 
 // Findings returns what is to be said about the authority that each of these

@@ -31,11 +31,15 @@ const (
 	byCause     property = 10
 	byGrantee   property = 11 // of a grant: the agent class that it is for
 	byGrant     property = 12 // the grant that a record names
-	byKind      property = 13 // of a grant: kindGrant
+	byKind      property = 13 // of a grant, or of a loss that is declared
+	byFollowed  property = 14 // of a process's first record: the one that it took over after
 )
 
-// kindGrant is the one kind of record that is indexed as such.
-const kindGrant = "grant"
+// The kinds of records that are indexed as such.
+const (
+	kindGrant = "grant"
+	kindLoss  = "loss"
+)
 
 // posting is a property with its value, hashed to a fixed size: a row is
 // short, and a value of any length or content makes a safe key. Readers look
@@ -84,6 +88,10 @@ func postings(m *onusv1.Record) []posting {
 		one(byKind, kindGrant)
 		one(byGrantee, g.GetAgent())
 	}
+	if m.GetLoss() != nil {
+		one(byKind, kindLoss)
+	}
+	one(byFollowed, takesOver(m))
 	one(byParent, m.GetParent())
 	for _, c := range m.GetCauses() {
 		one(byCause, c)

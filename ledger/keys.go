@@ -27,7 +27,9 @@ import (
 //	k       holder                    wrapped key of the holder          truth
 //	n       pseudonym                 sealed name                        truth
 //	p       keyed hash of the name    pseudonym                          truth
-//	w       –                         watermark: index u64               derived
+//	o       size u64                  checkpoint of that size with the
+//	                                  witnesses' cosignatures            truth
+//	w       set of properties u8      watermark: index u64               derived
 //	x       kind u8, hash 16, idx u64 –: the entry has that property     derived
 //	q       key id                    a key that knocked: PendingKey     neither
 //
@@ -37,6 +39,9 @@ import (
 //
 // The rows under q are a note for administrators of what was refused. They are
 // at most 1,000, nothing rests on them, and a crash may lose the newest.
+//
+// The rows under o come behind the head, as witnesses answer. Without them the
+// log is whole, but what was witnessed when is known to others alone.
 //
 // Partial tiles are not stored: the right edge is made again from at most 255
 // leaf hashes, and 255 tiles a level, when the ledger opens.
@@ -61,15 +66,18 @@ const (
 	prefixHolder    = 'k'
 	prefixName      = 'n'
 	prefixPseudonym = 'p'
+	prefixCosigned  = 'o'
 	prefixWatermark = 'w'
 	prefixPosting   = 'x'
 	prefixKnock     = 'q'
 )
 
 var (
-	keyVersion   = []byte{prefixVersion}
-	keyHead      = []byte{prefixHead}
-	keyWatermark = []byte{prefixWatermark}
+	keyVersion = []byte{prefixVersion}
+	keyHead    = []byte{prefixHead}
+	// A new property of entries is a new set: the watermark of the one before is
+	// not looked at, and the rows are made again when the ledger opens.
+	keyWatermark = []byte{prefixWatermark, 2}
 )
 
 func u64(v int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(v)) }
@@ -100,6 +108,10 @@ func keyAuthority(key string) []byte { return append([]byte{prefixAuthority}, ke
 
 func keyUserToken(index int64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{prefixUserToken}, uint64(index))
+}
+
+func keyCosigned(size int64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{prefixCosigned}, uint64(size))
 }
 
 func keyKnock(keyID string) []byte { return append([]byte{prefixKnock}, keyID...) }

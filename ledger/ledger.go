@@ -78,6 +78,18 @@ type Config struct {
 	Audience string
 	// ContentKey, 32 bytes, wraps the keys of stored contents and names.
 	ContentKey []byte
+	// Guard keeps the newest checkpoint outside the database, and Open refuses
+	// a database that is behind it or does not fit it. Nil: there is no guard,
+	// and an old copy of the database is taken for the newest. That is for
+	// tests, and for logs that live and die with their process.
+	Guard Guard
+	// AcceptMissingGuard has Open make a guard anew where it holds nothing:
+	// that the database is the newest copy is then the caller's word.
+	AcceptMissingGuard bool
+	// Witnesses is the policy whose witnesses are asked to cosign, each at its
+	// address, while Run runs; Open compares the database with what they have
+	// seen. Nil: no witnesses.
+	Witnesses *tree.Policy
 	// Clock proposes log times; nil means time.Now.
 	Clock func() time.Time
 	// Logger hears what an operator should know; nil means silence.
@@ -128,6 +140,9 @@ type Ledger struct {
 	vault  *vault
 	index  *index
 	tiles  *tileCache
+	guard  *guardKeeper
+	// witnesses is set by Create and Open, last.
+	witnesses *witnessing
 
 	// registry is the history of bindings. The goroutine of Run adds to it,
 	// ahead of the durable head; readers ask it only below the head.
@@ -206,6 +221,9 @@ func Create(cfg Config, genesis *record.Record) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create ledger: %w", err)
 	}
+	if err := noGuardYet(cfg.Guard); err != nil {
+		return nil, fmt.Errorf("create ledger: %w", err)
+	}
 	l, err := open(cfg, true)
 	if err != nil {
 		return nil, err
@@ -219,18 +237,42 @@ func Create(cfg Config, genesis *record.Record) (*Ledger, error) {
 		l.db.Close()
 		return nil, fmt.Errorf("create ledger: %w", err)
 	}
+	if l.cfg.Guard != nil {
+		err = l.guard.save(l.head.Load())
+	}
+	if err == nil {
+		l.witnesses, err = newWitnessing(l, l.cfg.Witnesses)
+	}
+	if err != nil {
+		l.db.Close()
+		return nil, fmt.Errorf("create ledger: %w", err)
+	}
 	return l, nil
 }
 
 // Open opens the ledger that is there. It returns an error that wraps
 // [ErrNotExist] where none is. It checks the right edge of the tree against
-// the signed head, and the log key against genesis.
+// the signed head, and the log key against genesis. Then it compares the log
+// with the guard and with the witnesses, and returns a *[HistoryError] where one
+// of these has seen more, or another log; an error that wraps [ErrNoGuard] where
+// the guard holds nothing; and a *[SucceededError] for a log that was given up.
 func Open(cfg Config) (*Ledger, error) {
 	l, err := open(cfg, false)
 	if err != nil {
 		return nil, err
 	}
-	if err := l.recover(); err != nil {
+	err = l.recover()
+	if err == nil {
+		err = l.checkGuard()
+	}
+	if err == nil {
+		l.witnesses, err = newWitnessing(l, l.cfg.Witnesses)
+	}
+	if err == nil {
+		err = l.witnesses.check(l.closing)
+	}
+	if err != nil {
+		l.close()
 		l.db.Close()
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
@@ -248,6 +290,12 @@ func open(cfg Config, create bool) (*Ledger, error) {
 		return nil, err
 	}
 	switch {
+	case !create && there:
+		if successor, err := succeededBy(cfg); err != nil {
+			return nil, err
+		} else if successor != "" {
+			return nil, &SucceededError{cfg.Dir, successor}
+		}
 	case !create && !there:
 		return nil, fmt.Errorf("%w: %s", ErrNotExist, cfg.Dir)
 	case create && there:
@@ -267,6 +315,7 @@ func open(cfg Config, create bool) (*Ledger, error) {
 		db:       db,
 		vault:    v,
 		tiles:    new(tileCache),
+		guard:    &guardKeeper{guard: cfg.Guard},
 		registry: registry.New(),
 		queue:    make(chan *pending, cfg.Queue),
 	}
@@ -315,7 +364,8 @@ func (l *Ledger) LogKey() tree.LogKey { return l.signer.Key() }
 // Size returns the durable size.
 func (l *Ledger) Size() int64 { return l.head.Load().size }
 
-// Checkpoint returns the newest durable checkpoint, a signed note.
+// Checkpoint returns the newest durable checkpoint, a note with the log's
+// signature alone. [Ledger.CosignedCheckpoint] is that with cosignatures.
 func (l *Ledger) Checkpoint() []byte { return l.head.Load().checkpoint }
 
 // Registry returns the history of bindings. Ask it only about indices up to

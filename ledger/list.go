@@ -119,8 +119,13 @@ type search struct {
 }
 
 func (l *Ledger) search(q Query, low, high int64) (*search, error) {
-	s := &search{low: low, high: high, backward: q.NewestFirst}
-	for _, p := range q.postings() {
+	return l.searchFor(q.postings(), low, high, q.NewestFirst)
+}
+
+// searchFor is search for the entries that have all these postings.
+func (l *Ledger) searchFor(ps []posting, low, high int64, backward bool) (*search, error) {
+	s := &search{low: low, high: high, backward: backward}
+	for _, p := range ps {
 		c, err := l.index.cursor(p, low, high)
 		if err != nil {
 			s.close()

@@ -21,8 +21,13 @@ func (l *Ledger) Run(ctx context.Context) error {
 	if l.running.Swap(true) {
 		return errors.New("ledger: Run was called twice")
 	}
+	// They end in the opposite order, after the last commit.
 	stopIndexing := l.index.start()
 	defer stopIndexing()
+	stopGuard := l.startGuard()
+	defer stopGuard()
+	stopWitnesses := l.witnesses.start()
+	defer stopWitnesses()
 	batch := make([]*pending, 0, l.cfg.MaxBatch)
 	for {
 		select {
@@ -144,6 +149,10 @@ func (l *Ledger) apply(b *pebble.Batch, batch []*pending, proposed int64) ([]app
 			}
 		}
 		if err := l.newInstance(p.rec.Msg, p.size, index-int64(len(entries)), entries); err != nil {
+			answers[i] = placed{err: err}
+			continue
+		}
+		if err := authority.CheckReviewed(p.rec, func(id record.ID) bool { _, ok := l.isKnown(id, inBatch); return ok }); err != nil {
 			answers[i] = placed{err: err}
 			continue
 		}

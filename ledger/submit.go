@@ -275,7 +275,19 @@ func (l *Ledger) receiptOfDuplicate(index int64, token bool) (*Logged, error) {
 // prove makes the receipt of an entry as of head h, and passes it through
 // the verifier before anybody sees it.
 func (l *Ledger) prove(h *head, index int64, id record.ID, raw, sig []byte) (*onusv1.Receipt, error) {
-	inclusion, err := tree.ProveInclusion(index, h.size, l.reader(h))
+	return l.proveAt(proofTarget{h.size, h.root, l.witnesses.noteOf(h)}, index, id, raw, sig)
+}
+
+// proofTarget is the tree that a proof leads to: no larger than the durable
+// head.
+type proofTarget struct {
+	size       int64
+	root       tree.Hash
+	checkpoint []byte
+}
+
+func (l *Ledger) proveAt(h proofTarget, index int64, id record.ID, raw, sig []byte) (*onusv1.Receipt, error) {
+	inclusion, err := tree.ProveInclusion(index, h.size, l.reader(l.head.Load()))
 	if err != nil {
 		return nil, fmt.Errorf("prove entry %d: %w", index, err)
 	}

@@ -140,6 +140,20 @@ func (v *vault) rowOf(kind NameKind, name string) []byte {
 	return keyPseudonym(mac.Sum(nil))
 }
 
+// PseudonymOf returns the pseudonym of a name, or an error that wraps
+// [ErrNotFound] if none was minted: who only asks makes none.
+func (l *Ledger) PseudonymOf(kind NameKind, name string) (string, error) {
+	p, err := get(l.vault.db, l.vault.rowOf(kind, name))
+	if errors.Is(err, pebble.ErrNotFound) {
+		// The name itself is not repeated: errors end up in logs.
+		return "", fmt.Errorf("%w: no pseudonym of kind %q for that name", ErrNotFound, kind)
+	}
+	if err != nil {
+		return "", fmt.Errorf("look up name: %w", err)
+	}
+	return string(p), nil
+}
+
 // standsFor reports whether a pseudonym is the one of that name.
 func (v *vault) standsFor(pseudonym string, kind NameKind, name string) (bool, error) {
 	p, err := get(v.db, v.rowOf(kind, name))
@@ -194,6 +208,7 @@ func (v *vault) checkPseudonyms(m *onusv1.Record) error {
 		{"counter.element.recipient", c.GetElement().GetRecipient()}, {"counter.token.sub", c.GetToken().GetSub()},
 		{"registration.key.user", m.GetRegistration().GetKey().GetUser()},
 		{"revocation.session", m.GetRevocation().GetSession()},
+		{"review.assignee", m.GetReview().GetAssignee()},
 	}
 	for i, s := range m.GetSubjects() {
 		all = append(all, named{fmt.Sprintf("subjects[%d]", i), s})
@@ -257,6 +272,8 @@ func holderOf(m *onusv1.Record, subject string) (string, error) {
 			return "client:" + a.GetClient(), nil
 		case a.GetReviewer() != "":
 			return "reviewer:" + a.GetReviewer(), nil
+		case a.GetHost():
+			return "host", nil
 		default:
 			return "administrator:" + a.GetAdministrator(), nil
 		}

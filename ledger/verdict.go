@@ -13,8 +13,8 @@ import (
 )
 
 // Judge says who answers for each action of a chain, as of the size that it was
-// gathered at. It asks the engine that auditors run. A chain that was cut is
-// not judged: what is missing could decide.
+// gathered at, and what the log lacks of its processes. It asks the engine that
+// auditors run. A chain that was cut is not judged: what is missing could decide.
 func (l *Ledger) Judge(c *Chain) (*chain.Judgement, error) {
 	if c.Cut {
 		return nil, &RangeError{"limit", "cuts the chain, which is judged as a whole: raise it"}
@@ -23,7 +23,12 @@ func (l *Ledger) Judge(c *Chain) (*chain.Judgement, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.judgeChain(entriesOf(c), c.Elsewhere, c.Size, last.Stamp.LogTime)
+	whole := &wholeLog{l: l, size: c.Size}
+	j, err := l.judgeChain(entriesOf(c), c.Elsewhere, c.Size, last.Stamp.LogTime, chain.Hand{Log: whole})
+	if err == nil && whole.err != nil {
+		return nil, whole.err
+	}
+	return j, err
 }
 
 func entriesOf(c *Chain) []chain.Entry {
@@ -34,10 +39,10 @@ func entriesOf(c *Chain) []chain.Entry {
 	return all
 }
 
-func (l *Ledger) judgeChain(entries []chain.Entry, elsewhere map[record.ID]int64, size, time int64) (j *chain.Judgement, err error) {
+func (l *Ledger) judgeChain(entries []chain.Entry, elsewhere map[record.ID]int64, size, time int64, hand chain.Hand) (j *chain.Judgement, err error) {
 	built := chain.Build(entries, elsewhere, l.registry.Genesis().GetPolicy())
 	err = l.judge(func(s *authority.State) error {
-		j = chain.Judge(built, chain.Basis{Registry: l.registry, Authority: s, Size: size, Time: time})
+		j = chain.Judge(built, chain.Basis{Registry: l.registry, Authority: s, Size: size, Time: time, Hand: hand})
 		return nil
 	})
 	return j, err
@@ -84,7 +89,7 @@ func (l *Ledger) May(env record.Envelope) (*chain.Verdict, error) {
 		return nil, err
 	}
 	entries := append(entriesOf(c), chain.Entry{Index: c.Size, LogTime: st.LogTime, Record: r, Stamp: &st})
-	j, err := l.judgeChain(entries, c.Elsewhere, c.Size+1, st.LogTime)
+	j, err := l.judgeChain(entries, c.Elsewhere, c.Size+1, st.LogTime, chain.Hand{})
 	if err != nil {
 		return nil, err
 	}

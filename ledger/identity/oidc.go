@@ -45,11 +45,7 @@ func (o *OIDC) Authenticate(ctx context.Context, req Request) (Caller, error) {
 		return Caller{}, err
 	}
 	// Only now: who is in the file is nobody's business before.
-	c, ok, err := o.Tokens.find(func(l Line) bool { return l.Issuer == f.Issuer && l.Subject == f.Subject })
-	if err == nil && !ok {
-		err = &RefusedError{"the OIDC token is of somebody who is not known here", nextSubject}
-	}
-	return c, err
+	return o.Tokens.BySubject(f.Issuer, f.Subject)
 }
 
 const nextSubject = "ask the ledger's operator for a line oidc:ISSUER#SUB in its token file"

@@ -120,27 +120,55 @@ var errUnknownToken = &RefusedError{"the token is not known here", "check that i
 // Authenticate implements [Authenticator] for bearer tokens that [NewToken]
 // made.
 func (t *Tokens) Authenticate(_ context.Context, req Request) (Caller, error) {
-	if !isToken(req.Bearer) {
+	hash, ok := HashToken(req.Bearer)
+	if !ok {
 		return Caller{}, ErrNone
 	}
+	return t.ByHash(hash)
+}
+
+// HashToken returns the SHA-256 of a token as the file has it; false for what
+// has not the form of one that [NewToken] makes.
+func HashToken(token string) (hash [sha256.Size]byte, ok bool) {
+	if !isToken(token) {
+		return hash, false
+	}
+	return sha256.Sum256([]byte(token)), true
+}
+
+// ByHash returns who shows the token with that hash, as the file is now. It is
+// for who has checked a token and keeps its hash alone, as a browser's session
+// does. The errors are those of [Authenticator].
+func (t *Tokens) ByHash(hash [sha256.Size]byte) (Caller, error) {
 	lines, err := t.current()
 	if err != nil {
 		return Caller{}, &UnavailableError{"the ledger cannot tell who is calling", err}
 	}
-	hash := sha256.Sum256([]byte(req.Bearer))
 	found := -1
 	// All lines are looked at, each in constant time: how long it takes says
 	// nothing about a token, nor about its hash. The lines of other credentials
-	// hold zeros, the hash of nothing that anybody will find.
+	// hold zeros, the hash of nothing that anybody will find; but a caller of
+	// this could pass them.
 	for i := range lines {
 		if subtle.ConstantTimeCompare(lines[i].Hash[:], hash[:]) == 1 {
 			found = i
 		}
 	}
-	if found < 0 {
+	if found < 0 || hash == [sha256.Size]byte{} {
 		return Caller{}, errUnknownToken
 	}
 	return lines[found].Caller, nil
+}
+
+// BySubject returns who a subject of an OpenID provider is, as the file is now.
+// That it is that subject who calls is for its caller to have verified. The
+// errors are those of [Authenticator].
+func (t *Tokens) BySubject(issuer, subject string) (Caller, error) {
+	c, ok, err := t.find(func(l Line) bool { return l.Issuer != "" && l.Issuer == issuer && l.Subject == subject })
+	if err == nil && !ok {
+		err = &RefusedError{"the OIDC token is of somebody who is not known here", nextSubject}
+	}
+	return c, err
 }
 
 // workload returns who a workload is by its line, if it has one.

@@ -27,8 +27,8 @@ var (
 
 // access is the one table of who may call what. A procedure that is not here
 // is refused to all. Agents and operators then see what view lets them see:
-// their own. What is not a procedure (the checkpoint's page, liveness, health)
-// is public.
+// their own. What is not a procedure (the checkpoint's page, tiles of hashes,
+// liveness, health) is public.
 var access = map[string][]identity.Role{
 	// A record's own signature is the authority to log it; the credential
 	// says that its sender belongs here at all.
@@ -51,8 +51,10 @@ var access = map[string][]identity.Role{
 	onusv1connect.LedgerServiceGetInclusionProcedure:   everybody,
 	onusv1connect.LedgerServiceGetConsistencyProcedure: everybody,
 	onusv1connect.LedgerServiceGetCheckpointProcedure:  everybody,
-	onusv1connect.LedgerServiceListAgentsProcedure:     everybody,
-	onusv1connect.LedgerServiceGetKeyProcedure:         everybody,
+	// It tells where witnesses are and why they fail.
+	onusv1connect.LedgerServiceGetStatusProcedure:  readers,
+	onusv1connect.LedgerServiceListAgentsProcedure: everybody,
+	onusv1connect.LedgerServiceGetKeyProcedure:     everybody,
 
 	onusv1connect.LedgerServiceListRegistrationsProcedure: everybody,
 	onusv1connect.LedgerServiceListPendingProcedure:       admitters,
@@ -63,6 +65,9 @@ var access = map[string][]identity.Role{
 
 	// A chain that holds a record of the caller's, or the registry alone.
 	onusv1connect.LedgerServiceGetBundleProcedure: everybody,
+
+	// Not a procedure: entries as c2sp.org/tlog-tiles has them, see tiles.go.
+	entryTileProcedure: readers,
 
 	"/" + grpcreflect.ReflectV1ServiceName + "/ServerReflectionInfo":      everybody,
 	"/" + grpcreflect.ReflectV1AlphaServiceName + "/ServerReflectionInfo": everybody,

@@ -57,6 +57,10 @@ func (w *world) calls() map[string]call {
 			_, err := c.GetCheckpoint(ctx, &onusv1.GetCheckpointRequest{})
 			return err
 		},
+		"GetStatus": func(ctx context.Context, c client) error {
+			_, err := c.GetStatus(ctx, &onusv1.GetStatusRequest{})
+			return err
+		},
 		"GetChain": func(ctx context.Context, c client) error {
 			_, err := c.GetChain(ctx, &onusv1.GetChainRequest{Id: w.foreign.id})
 			return err
@@ -138,6 +142,7 @@ func TestEveryProcedureByEveryRole(t *testing.T) {
 		"GetInclusion":   "??++++++",
 		"GetConsistency": "??++++++",
 		"GetCheckpoint":  "??++++++",
+		"GetStatus":      "??--+++-",
 		"GetChain":       "??+++++-",
 		"Check":          "??++++++", // who asks has signed what it asks about
 		"Follow":         "??--+++-",

@@ -34,6 +34,7 @@ var codes = map[string]connect.Code{
 	registry.ReasonOtherWorkload:   connect.CodePermissionDenied,
 	registry.ReasonOlder:           connect.CodeFailedPrecondition,
 	authority.ReasonUnknownGrant:   connect.CodeFailedPrecondition,
+	authority.ReasonUnknownRecord:  connect.CodeFailedPrecondition,
 	authority.ReasonNotAProposal:   connect.CodeFailedPrecondition,
 	authority.ReasonTooManyLimits:  connect.CodeFailedPrecondition,
 	authority.ReasonPathTooLong:    connect.CodeFailedPrecondition,
@@ -48,6 +49,7 @@ var codes = map[string]connect.Code{
 	reasonCanceled:                 connect.CodeCanceled,
 	reasonDeadline:                 connect.CodeDeadlineExceeded,
 	reasonDamaged:                  connect.CodeDataLoss,
+	reasonNoWitnesses:              connect.CodeFailedPrecondition,
 	reasonInternal:                 connect.CodeInternal,
 }
 
@@ -63,6 +65,7 @@ const (
 	reasonCanceled        = "CANCELED"
 	reasonDeadline        = "DEADLINE_EXCEEDED"
 	reasonDamaged         = "DATABASE_DAMAGED"
+	reasonNoWitnesses     = "NO_WITNESSES"
 	reasonInternal        = "INTERNAL"
 )
 
@@ -92,6 +95,9 @@ func problemOf(err error, log *slog.Logger) (*onusv1.Problem, string) {
 		return &onusv1.Problem{Reason: reasonPageToken, Field: "page_token", Next: "repeat the query as it was, or begin again without a token"}, err.Error()
 	case errors.Is(err, ledger.ErrNotFound):
 		return &onusv1.Problem{Reason: reasonNotFound, Next: "check the id; a record may not have come yet"}, err.Error()
+	case errors.Is(err, ledger.ErrNoWitnesses):
+		return &onusv1.Problem{Reason: reasonNoWitnesses, Field: "wait", Next: "leave wait out, or ask the ledger's operator for witnesses (onus serve --witness-policy)"},
+			"this ledger has no witnesses to wait for; nothing was logged"
 	case errors.Is(err, ledger.ErrStopped):
 		return &onusv1.Problem{Reason: reasonStopping, Next: "send it again when the ledger is back; a repeat is safe",
 			RetryAfter: durationpb.New(time.Second)}, err.Error()

@@ -50,6 +50,9 @@ type Server struct {
 	// are signed with a registered key is enough then. A credential that is
 	// not good is refused all the same.
 	OpenSubmit bool
+	// Pages answers what is no call, no checkpoint and no health check: the
+	// viewer. It says for itself who may see what. Nil: there is nothing there.
+	Pages http.Handler
 	// Grace is how long Serve waits for calls under way when it is told to
 	// stop; 0 means 30 seconds.
 	Grace time.Duration
@@ -63,8 +66,8 @@ type Server struct {
 func (s *Server) Denied() int64 { return s.denied.Load() }
 
 // Handler returns everything that is served on the port: the RPC service,
-// gRPC health and reflection, GET /checkpoint, /livez and /readyz. stopping
-// ends its streams. Most callers want Serve.
+// gRPC health and reflection, GET /checkpoint and the log's tiles, /livez and
+// /readyz, and Pages for the rest. stopping ends its streams. Most callers want Serve.
 func (s *Server) Handler(stopping context.Context) http.Handler {
 	log := s.logger()
 	mux := http.NewServeMux()
@@ -73,18 +76,14 @@ func (s *Server) Handler(stopping context.Context) http.Handler {
 		g.who = identity.Open{}
 	}
 	guarded := connect.WithRequestGate(g.enter)
-	mux.Handle(onusv1connect.NewLedgerServiceHandler(&service{ledger: s.Ledger, log: log, guard: g, stopping: stopping},
+	svc := &service{ledger: s.Ledger, log: log, guard: g, stopping: stopping}
+	mux.Handle(onusv1connect.NewLedgerServiceHandler(svc,
 		guarded, connect.WithConditionalHandlerOptions(readLimit), connect.WithCompressMinBytes(4096), strictJSON()))
 	mux.Handle(grpchealth.NewHandler(health{s}))
 	reflector := grpcreflect.NewStaticReflector(onusv1connect.LedgerServiceName, grpchealth.HealthV1ServiceName)
 	mux.Handle(grpcreflect.NewHandlerV1(reflector, guarded))
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector, guarded))
-	// c2sp.org/tlog-tiles: the checkpoint must not be cached for long.
-	mux.HandleFunc("GET /checkpoint", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		w.Header().Set("Cache-Control", "no-cache")
-		w.Write(s.Ledger.Checkpoint())
-	})
+	svc.mountTiles(mux)
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if !s.ready.Load() {
@@ -93,6 +92,9 @@ func (s *Server) Handler(stopping context.Context) http.Handler {
 		}
 		fmt.Fprintln(w, "ok")
 	})
+	if s.Pages != nil {
+		mux.Handle("/", s.Pages)
+	}
 	return g.handler(mux)
 }
 
@@ -104,7 +106,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer stop()
 	handler := s.Handler(stopping)
 	if a, ok := ln.Addr().(*net.TCPAddr); ok && a.IP.IsLoopback() && s.Identity == nil {
-		handler = localOnly(handler)
+		handler = LocalOnly(handler, "or start it with --tokens")
 	}
 	hs := &http.Server{
 		Handler:           handler,
@@ -163,17 +165,17 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	return err
 }
 
-// localOnly guards a ledger that is open because only this machine reaches it:
-// a web page elsewhere must not reach it through a browser here, under a name
-// that it had point to this machine.
-func localOnly(next http.Handler) http.Handler {
+// LocalOnly guards what is open because only this machine reaches it: a web page
+// elsewhere must not reach it through a browser here, under a name that it had
+// point to this machine. instead says what else there is to do.
+func LocalOnly(next http.Handler, instead string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.Host)
 		if err != nil {
 			host = strings.Trim(r.Host, "[]")
 		}
 		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			http.Error(w, "this ledger is open to its own machine only: call it by its loopback address, or start it with --tokens", http.StatusMisdirectedRequest)
+			http.Error(w, "this is open to its own machine only: call it by its loopback address, "+instead, http.StatusMisdirectedRequest)
 			return
 		}
 		next.ServeHTTP(w, r)

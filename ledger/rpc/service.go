@@ -38,11 +38,19 @@ func (s *service) Submit(ctx context.Context, req *onusv1.SubmitRequest) (*onusv
 	if err != nil {
 		return nil, s.fail(err)
 	}
+	w, err := s.waits(ctx, req.GetWait(), req.GetWaitTimeout())
+	if err != nil {
+		return nil, s.fail(err)
+	}
 	logged, err := s.ledger.Submit(ctx, sub)
 	if err != nil {
 		return nil, s.fail(err)
 	}
-	return submitted(logged), nil
+	resp := submitted(logged)
+	if resp.Receipt, resp.WitnessMissing, err = w.receipt(ctx, resp.Receipt); err != nil {
+		return nil, s.fail(err)
+	}
+	return resp, nil
 }
 
 // submitted turns the answer to a submission into a message.
@@ -60,11 +68,18 @@ func (s *service) SubmitBatch(ctx context.Context, req *onusv1.SubmitBatchReques
 		return nil, s.fail(&record.Error{Reason: record.ReasonInvalid, Field: "items",
 			Detail: fmt.Sprintf("has %d records", n), Next: fmt.Sprintf("send 1 to %d", MaxBatch)})
 	}
+	w, err := s.waits(ctx, req.GetWait(), req.GetWaitTimeout())
+	if err != nil {
+		return nil, s.fail(err)
+	}
 	results := make([]*onusv1.SubmitResult, n)
 	subs := make([]ledger.Submission, 0, n)
 	at := make([]int, 0, n)
 	for i, item := range req.GetItems() {
 		sub, err := submission(item)
+		if err == nil && (item.GetWait() != onusv1.Wait_WAIT_UNSPECIFIED || item.GetWaitTimeout() != nil) {
+			err = &record.Error{Reason: record.ReasonInvalid, Field: "wait", Detail: "is set in an item of a batch", Next: "set it for the whole batch"}
+		}
 		if err != nil {
 			results[i] = s.itemError(err)
 			continue
@@ -77,6 +92,14 @@ func (s *service) SubmitBatch(ctx context.Context, req *onusv1.SubmitBatchReques
 			continue
 		}
 		results[at[j]] = &onusv1.SubmitResult{Result: &onusv1.SubmitResult_Logged{Logged: submitted(res.Logged)}}
+	}
+	// All wait until the same moment.
+	for _, r := range results {
+		if l := r.GetLogged(); l != nil {
+			if l.Receipt, l.WitnessMissing, err = w.receipt(ctx, l.Receipt); err != nil {
+				return nil, s.fail(err)
+			}
+		}
 	}
 	return &onusv1.SubmitBatchResponse{Results: results}, nil
 }
@@ -227,9 +250,17 @@ func (s *service) GetReceipt(ctx context.Context, req *onusv1.GetReceiptRequest)
 	if err := s.view(ctx).mayRead(e); err != nil {
 		return nil, s.denied(ctx, onusv1connect.LedgerServiceGetReceiptProcedure, err)
 	}
+	w, err := s.waits(ctx, req.GetWait(), req.GetWaitTimeout())
+	if err != nil {
+		return nil, s.fail(err)
+	}
 	recorded := s.recordRead(ctx, "GetReceipt", e.Record.ID.String())
 	p, err := s.ledger.Receipt(index)
 	if err != nil {
+		return nil, s.fail(err)
+	}
+	var missing []string
+	if p.Receipt, missing, err = w.receipt(ctx, p.Receipt); err != nil {
 		return nil, s.fail(err)
 	}
 	if req.GetUserToken() && s.view(ctx).contents(e.Record.Msg.GetAuthor()) {
@@ -240,7 +271,7 @@ func (s *service) GetReceipt(ctx context.Context, req *onusv1.GetReceiptRequest)
 	if err := recorded(); err != nil {
 		return nil, s.fail(err)
 	}
-	return &onusv1.GetReceiptResponse{Proven: p}, nil
+	return &onusv1.GetReceiptResponse{Proven: p, WitnessMissing: missing}, nil
 }
 
 func (s *service) GetInclusion(_ context.Context, req *onusv1.GetInclusionRequest) (*onusv1.GetInclusionResponse, error) {
@@ -260,7 +291,7 @@ func (s *service) GetConsistency(_ context.Context, req *onusv1.GetConsistencyRe
 }
 
 func (s *service) GetCheckpoint(context.Context, *onusv1.GetCheckpointRequest) (*onusv1.GetCheckpointResponse, error) {
-	return &onusv1.GetCheckpointResponse{Checkpoint: string(s.ledger.Checkpoint())}, nil
+	return &onusv1.GetCheckpointResponse{Checkpoint: string(s.ledger.CosignedCheckpoint())}, nil
 }
 
 func (s *service) GetChain(ctx context.Context, req *onusv1.GetChainRequest) (*onusv1.GetChainResponse, error) {

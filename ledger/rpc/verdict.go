@@ -26,6 +26,7 @@ func (s *service) judgement(c *ledger.Chain, shown []*onusv1.LoggedRecord) ([]by
 	if len(hidden) > 0 {
 		j.Actions = slices.DeleteFunc(j.Actions, func(v chain.Verdict) bool { return hidden[v.Index] })
 		j.Findings = slices.DeleteFunc(j.Findings, func(f chain.Finding) bool { return hidden[f.Index] })
+		j.Evidence.Omissions = slices.DeleteFunc(j.Evidence.Omissions, func(f chain.Finding) bool { return hidden[f.Index] })
 	}
 	return j.JSON(), nil
 }

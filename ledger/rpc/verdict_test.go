@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 
 	"connectrpc.com/connect"
@@ -22,15 +23,19 @@ type judgement struct {
 			Verdict string
 		}
 	}
-	Evidence json.RawMessage
+	Evidence struct {
+		Source    string
+		Omissions []struct{ Index int64 }
+	}
 }
 
 // A chain that crosses operators is judged as a whole, and each reader hears of
-// the actions that it may read.
+// the actions that it may read, and of what is missing before them.
 func TestJudgementByRole(t *testing.T) {
 	w := newWorld(t, nil)
 	act := func(agent, op string, key record.Signer, parent string) logged {
 		return w.log1(key, &onusv1.Record{Author: &onusv1.Author{Agent: agent, Instance: "acts-" + op[:2], Operator: op}, Parent: parent,
+			Sequence: 7, Previous: strings.Repeat("ef", 32), // the record before it is missing
 			Body: &onusv1.Record_Stages{Stages: &onusv1.DecisionRecord{Action: &onusv1.Action{Element: &onusv1.ScopeElement{Type: "order", Action: "place"}}}}})
 	}
 	own := act(agentID, operator, w.agent, w.back.id)
@@ -50,7 +55,11 @@ func TestJudgementByRole(t *testing.T) {
 				t.Errorf("%s reads of entry %d: %s", caller, a.Index, a.Verdict)
 			}
 		}
-		if !slices.Equal(got, want) || j.Verdict.Outcome == "" || len(j.Evidence) == 0 {
+		var missing []int64
+		for _, o := range j.Evidence.Omissions {
+			missing = append(missing, o.Index)
+		}
+		if !slices.Equal(got, want) || !slices.Equal(missing, want) || j.Verdict.Outcome == "" || j.Evidence.Source == "" {
 			t.Errorf("%s reads of %v, want %v: %s", caller, got, want, resp.GetJudgement())
 		}
 		if resp, err := w.as(caller).GetChain(context.Background(), &onusv1.GetChainRequest{Id: own.id}); err != nil || len(resp.GetJudgement()) > 0 {

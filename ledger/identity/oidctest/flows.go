@@ -68,18 +68,7 @@ func (p *Provider) Login(l Login) (idToken, accessToken string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	shown, body := p.do(browser, page, http.StatusOK)
-	id := loginID.FindSubmatch(body)
-	if id == nil {
-		p.t.Fatalf("no login form: %s", body)
-	}
-	form := url.Values{"id": {string(id[1])}, "username": {l.User}, "password": {p.known.Users[l.User].Password}}
-	submit, err := http.NewRequest(http.MethodPost, shown.Request.URL.Scheme+"://"+shown.Request.URL.Host+"/login/username", strings.NewReader(form.Encode()))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	submit.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	back, _ := p.do(browser, submit, http.StatusFound)
+	back := p.submit(browser, page, l.User)
 	location, err := back.Location()
 	if err != nil {
 		p.t.Fatal(err)
@@ -94,6 +83,43 @@ func (p *Provider) Login(l Login) (idToken, accessToken string) {
 		"redirect_uri": {redirect}, "code_verifier": {verifier},
 	}, &got)
 	return got.ID, got.Access
+}
+
+// submit opens the login page that a request leads to, fills it in, and returns
+// the answer that sends the browser back to the client.
+func (p *Provider) submit(browser *http.Client, page *http.Request, user string) *http.Response {
+	p.t.Helper()
+	shown, body := p.do(browser, page, http.StatusOK)
+	id := loginID.FindSubmatch(body)
+	if id == nil {
+		p.t.Fatalf("no login form: %s", body)
+	}
+	form := url.Values{"id": {string(id[1])}, "username": {user}, "password": {p.known.Users[user].Password}}
+	submit, err := http.NewRequest(http.MethodPost, shown.Request.URL.Scheme+"://"+shown.Request.URL.Host+"/login/username", strings.NewReader(form.Encode()))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	submit.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	back, _ := p.do(browser, submit, http.StatusFound)
+	return back
+}
+
+// Browse takes a user through the login that a client has sent the browser to,
+// at that address, and returns the address at which the client gets the answer;
+// it does not go there. The browser keeps cookies, and follows no redirect to a
+// path /sign-in/callback.
+func (p *Provider) Browse(browser *http.Client, address, user string) string {
+	p.t.Helper()
+	req, err := http.NewRequest(http.MethodGet, address, nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	back := p.submit(browser, req, user)
+	location, err := back.Location()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return location.String()
 }
 
 // ClientToken gets a token of a client itself, a JWT with the client as its

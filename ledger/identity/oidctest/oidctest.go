@@ -37,6 +37,10 @@ const (
 	Planner      = "supply-chain-planner"
 	ChatFrontend = "chat-frontend"
 	Ledger       = "onus-ledger"
+	// Viewer and PublicViewer, which has no secret, are at any port of this
+	// machine, and get their answers at /sign-in/callback.
+	Viewer       = "viewer"
+	PublicViewer = "public-viewer"
 )
 
 // Provider is a provider that runs. It is safe for concurrent use.
@@ -128,6 +132,12 @@ func (p *Provider) Issuer() string { return p.known.Issuer }
 
 // Subject is what a user's tokens have as sub.
 func (p *Provider) Subject(user string) string { return p.known.Users[user].Subject }
+
+// Password is what a user types to log in.
+func (p *Provider) Password(user string) string { return p.known.Users[user].Password }
+
+// Secret is what a client has to show; empty for a public one.
+func (p *Provider) Secret(client string) string { return p.known.Clients[client].Secret }
 
 // KeySet returns the published JWK Set.
 func (p *Provider) KeySet() []byte {

@@ -1,0 +1,201 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"time"
+
+	"github.com/onus-ledger/onus/verifier/tree"
+)
+
+// Guard keeps the newest checkpoint outside the database, so that an old copy
+// of the database is known for what it is before it signs anything. A log that
+// goes on from an old copy has signed two histories, and nobody can heal that.
+//
+// The ledger saves beside its own work, at most about a second after a head
+// became durable, and never ahead of it. What was logged within that second
+// before a crash is not guarded: a copy that lacks just those entries is taken
+// for the newest. Waiting for witnesses closes that gap for those who need it.
+//
+// A guard is asked by one goroutine at a time. [FileGuard] is one in a file.
+type Guard interface {
+	// Load returns what was saved last. The error wraps fs.ErrNotExist if
+	// nothing was.
+	Load() ([]byte, error)
+	// Save replaces it, and returns when the new one is durable. After an
+	// error either of the two may be there.
+	Save(checkpoint []byte) error
+	// String says where it is, for people.
+	String() string
+}
+
+// guardPause is how long the guard rests between two saves.
+const guardPause = 500 * time.Millisecond
+
+// ErrNoGuard: there is a ledger, and its guard holds nothing.
+var ErrNoGuard = errors.New("the rollback guard is missing")
+
+// HistoryError says that the ledger's database is not the newest copy of the
+// log, or not of its history. To go on would be to sign a second one.
+type HistoryError struct {
+	// Where the other history was seen: the guard, or a witness.
+	Where string
+	// Size of this copy, and that which was seen.
+	Size, Seen int64
+	// Forked: at the smaller of the two sizes they are two different logs.
+	Forked bool
+	// Signed is the checkpoint that was seen, signed by the log; nil if it is
+	// a witness's word alone.
+	Signed []byte
+}
+
+func (e *HistoryError) Error() string {
+	switch {
+	case e.Forked && e.Signed == nil:
+		return fmt.Sprintf("this may be another history: %s says that the tree of %d entries which it has is not in this copy of %d entries: "+
+			"keep this copy as evidence, and restore one that the witness agrees with; if the witness is wrong, take it out of the policy",
+			e.Where, e.Seen, e.Size)
+	case e.Forked:
+		return fmt.Sprintf("this is another history: %s has a tree of %d entries that is not in this copy of %d entries: "+
+			"keep both copies as evidence, and restore the copy that holds that tree, or start a successor with onus restore --successor",
+			e.Where, e.Seen, e.Size)
+	case e.Signed == nil:
+		return fmt.Sprintf("this seems to be an old copy: it has %d entries, %s says that it has seen %d: "+
+			"restore the copy that has at least %d entries; if there is none, start a successor with onus restore --successor; "+
+			"if the witness is wrong, take it out of the policy", e.Size, e.Where, e.Seen, e.Seen)
+	}
+	return fmt.Sprintf("this is an old copy: it has %d entries, %s has seen %d: restore the copy that has at least %d entries; "+
+		"if there is none, start a successor with onus restore --successor", e.Size, e.Where, e.Seen, e.Seen)
+}
+
+// noGuardYet refuses a guard that is another ledger's, or an earlier one's.
+func noGuardYet(g Guard) error {
+	if g == nil {
+		return nil
+	}
+	switch _, err := g.Load(); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("read the rollback guard: %w", err)
+	}
+	return fmt.Errorf("the rollback guard at %s is there already, and so of another ledger, or of this one before it was lost: give the new ledger a place of its own", g)
+}
+
+// checkGuard compares the durable head with what the guard has.
+func (l *Ledger) checkGuard() error {
+	if l.cfg.Guard == nil {
+		return nil
+	}
+	saved, err := l.cfg.Guard.Load()
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && l.cfg.AcceptMissingGuard:
+		l.cfg.Logger.Warn("the rollback guard was missing and is made anew: that this is the newest copy of the log is your word",
+			"guard", l.cfg.Guard.String(), "size", l.Size())
+		return l.guard.save(l.head.Load())
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: nothing is at %s: name the place where it is, or, if you know that this is the newest copy of the log, accept it once with --accept-missing-guard",
+			ErrNoGuard, l.cfg.Guard)
+	case err != nil:
+		return fmt.Errorf("read the rollback guard: %w", err)
+	}
+	cp, err := l.signer.Key().Open(saved)
+	if err != nil {
+		return fmt.Errorf("the rollback guard at %s is not a checkpoint of this log: %w: restore it, or find out who changed it; it is not to be trusted as it is", l.cfg.Guard, err)
+	}
+	if err := l.compare(l.cfg.Guard.String(), cp, saved); err != nil {
+		return err
+	}
+	return l.guard.save(l.head.Load())
+}
+
+// compare holds the durable head to a checkpoint that the log signed before.
+func (l *Ledger) compare(where string, cp tree.Checkpoint, signed []byte) error {
+	h := l.head.Load()
+	if cp.Size > h.size {
+		return &HistoryError{Where: where, Size: h.size, Seen: cp.Size, Signed: signed}
+	}
+	root, err := l.rootAt(cp.Size)
+	if err != nil {
+		return err
+	}
+	if root != cp.Root {
+		return &HistoryError{Where: where, Size: h.size, Seen: cp.Size, Forked: true, Signed: signed}
+	}
+	return nil
+}
+
+// rootAt returns the root of the log at a size up to the durable one.
+func (l *Ledger) rootAt(size int64) (tree.Hash, error) {
+	h := l.head.Load()
+	if size == h.size {
+		return h.root, nil
+	}
+	f, err := tree.LoadFrontier(size, l.reader(h))
+	if err != nil {
+		return tree.Hash{}, fmt.Errorf("compute the root at size %d: %w", size, err)
+	}
+	return f.Root(), nil
+}
+
+// guardKeeper writes the guard behind the durable head.
+type guardKeeper struct {
+	guard Guard
+	mu    sync.Mutex
+	size  int64 // under mu: of what was saved last by this process
+	err   error // under mu: of the last attempt
+}
+
+func (g *guardKeeper) save(h *head) error {
+	err := g.guard.Save(h.checkpoint)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.err = err; err != nil {
+		return fmt.Errorf("write the rollback guard: %w", err)
+	}
+	g.size = h.size
+	return nil
+}
+
+func (g *guardKeeper) state() (size int64, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.size, g.err
+}
+
+// startGuard has the guard follow the durable head. The function that it
+// returns ends that, after a last save.
+func (l *Ledger) startGuard() (stop func()) {
+	if l.cfg.Guard == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for size := int64(0); ; {
+			// Wait returns at once while a save failed: ctx has its own word.
+			ended := l.Wait(ctx, size) != nil || ctx.Err() != nil
+			if h := l.head.Load(); h.size > size {
+				// The records are durable whether the guard is or not: what fails
+				// here must be seen, and stops nobody.
+				if err := l.guard.save(h); err != nil {
+					l.cfg.Logger.Error("an old copy of the log could pass for the newest until this is mended", "size", h.size, "err", err)
+				} else {
+					size = h.size
+				}
+			}
+			if ended {
+				return
+			}
+			select {
+			case <-time.After(guardPause):
+			case <-ctx.Done():
+			}
+		}
+	}()
+	return func() { cancel(); <-done }
+}
