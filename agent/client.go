@@ -26,6 +26,9 @@ type ClientConfig struct {
 	Checkpoint string
 	CheckEvery time.Duration
 	Logger     *slog.Logger
+
+	Witnesses   string
+	WitnessWait time.Duration
 }
 
 // Client is the line to one ledger, whose log key is pinned: it submits what
@@ -40,6 +43,8 @@ type Client struct {
 	log   *slog.Logger
 	names names
 	heads heads
+	// witnesses is the policy that receipts are held to; nil: none.
+	witnesses *tree.Policy
 }
 
 // maxAnswer bounds what the server may answer: 256 receipts, each with a
@@ -85,6 +90,9 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 		rpc:   onusv1connect.NewLedgerServiceClient(cfg.HTTPClient, cfg.Server, connect.WithReadMaxBytes(maxAnswer)),
 		log:   cfg.Logger,
 		names: names{known: map[name]string{}},
+	}
+	if err := c.holdToWitnesses(); err != nil {
+		return nil, err
 	}
 	if cfg.Checkpoint != "" {
 		if err := c.heads.pin(key, cfg.Checkpoint); err != nil {

@@ -66,6 +66,16 @@ type Config struct {
 	// every receipt. See [ForkError] for what is seen in between.
 	CheckEvery time.Duration
 
+	// Witnesses is a policy in the form of c2sp.org/tlog-policy, your own and
+	// not the server's: with it, each record waits until the ledger's witnesses
+	// have cosigned a tree that holds it, and the receipt says whether the
+	// cosignatures satisfy the policy. See [Receipt.Unwitnessed]. Empty: a record
+	// does not wait for witnesses.
+	Witnesses string
+	// WitnessWait is how long a record waits for them at most; 0 means 5
+	// seconds. It must be less than Timeout, and at most a minute.
+	WitnessWait time.Duration
+
 	// Logger hears about attempts that are made again and checks that could
 	// not be made; nil means silence.
 	Logger *slog.Logger
@@ -90,6 +100,7 @@ func (cfg *Config) client() ClientConfig {
 		Server: cfg.Server, HTTPClient: cfg.HTTPClient, LogKey: cfg.LogKey,
 		OnOutage: cfg.OnOutage, Patience: cfg.Patience, Timeout: cfg.Timeout,
 		Checkpoint: cfg.Checkpoint, CheckEvery: cfg.CheckEvery, Logger: cfg.Logger,
+		Witnesses: cfg.Witnesses, WitnessWait: cfg.WitnessWait,
 	}
 }
 

@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -115,10 +116,35 @@ func TestReviewer(t *testing.T) {
 	if got := must(a.AwaitAnswer(ctx, proposal.ID)); got.Approved {
 		t.Errorf("the answer is %+v, want the denial", got)
 	}
+	must(r.Review(ctx, party.Review{Record: proposal.ID, Disposition: onusv1.Disposition_DISPOSITION_OPEN}))
+	reviewed := must(r.Review(ctx, party.Review{Record: proposal.ID, Finding: "GRANT_MISSING", Disposition: onusv1.Disposition_DISPOSITION_ESCALATED,
+		Note: "purchasing has to decide", Assignee: w.user(t, nil).Pseudonym()}))
+	m := w.message(reviewed)
+	if v := m.GetReview(); v.GetRecord() != proposal.ID.String() || !slices.Equal(m.GetCauses(), []string{v.GetRecord()}) || v.GetFinding() != "GRANT_MISSING" ||
+		len(v.GetNote().GetCommitment()) == 0 || v.GetAssignee() == "" || m.GetAuthor().GetReviewer() != ben || m.GetUser() != "" {
+		t.Errorf("the review is %v", m)
+	}
+	// What breaks a rule is not sent.
+	if _, err := r.Review(ctx, party.Review{Record: proposal.ID, Disposition: onusv1.Disposition_DISPOSITION_INCIDENT}); !isRecordError(err, "review.note") {
+		t.Errorf("an incident without a note gives %v", err)
+	}
+	var refused *agent.RefusedError
+	if _, err := r.Review(ctx, party.Review{Record: record.ID{1}, Disposition: onusv1.Disposition_DISPOSITION_OPEN}); !errors.As(err, &refused) || refused.Problem.GetReason() != "UNKNOWN_RECORD" {
+		t.Errorf("a review of what is not logged gives %v", err)
+	}
 	must(r.RevokeKey(ctx, time.Time{}, "lost"))
+	if _, err := r.Review(ctx, party.Review{Record: proposal.ID, Disposition: onusv1.Disposition_DISPOSITION_OPEN}); !errors.As(err, &refused) || refused.Problem.GetReason() != "REVOKED" {
+		t.Errorf("after RevokeKey Review gives %v", err)
+	}
 	if _, err := r.Deny(ctx, proposal.Link(), ""); !errors.As(err, new(*agent.RevokedError)) {
 		t.Errorf("after RevokeKey Deny gives %v", err)
 	}
+}
+
+// isRecordError reports whether a record was refused at that field.
+func isRecordError(err error, field string) bool {
+	var e *record.Error
+	return errors.As(err, &e) && e.Field == field
 }
 
 func TestOperator(t *testing.T) {

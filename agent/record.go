@@ -25,6 +25,14 @@ type Receipt struct {
 	LogTime time.Time
 	// Checkpoint is the tree that was signed.
 	Checkpoint tree.Checkpoint
+	// Unwitnessed says what the policy in the configuration misses, if it is not
+	// satisfied: the record is in the log and durable all the same, and the
+	// witnesses did not cosign in time. Nil if they did, or if there is no
+	// policy; then Cosigned is empty.
+	Unwitnessed error
+	// Cosigned are the cosignatures of the policy's witnesses, checked, with
+	// their times: the tree was there by then.
+	Cosigned []tree.Cosignature
 	// Proven is the record with its proof. Kept as a file, it can be checked
 	// with onus-verify receipt for as long as the log key is known.
 	Proven *onusv1.ProvenRecord

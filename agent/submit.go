@@ -32,7 +32,9 @@ func (c *Client) submit(ctx context.Context, s *sending) (*Receipt, error) {
 			resp = &onusv1.SubmitResponse{Receipt: e.GetReceipt(), Duplicate: e.GetDuplicate()}
 			return err
 		}
-		resp, err = c.rpc.Submit(ctx, s.request())
+		req := s.request()
+		req.Wait, req.WaitTimeout = c.wait()
+		resp, err = c.rpc.Submit(ctx, req)
 		return err
 	})
 	if err != nil {
@@ -89,6 +91,10 @@ func (c *Client) open(ctx context.Context, s *Signed, resp *onusv1.SubmitRespons
 	if err != nil {
 		return nil, &ProofError{ID: s.Record.ID, Receipt: resp.GetReceipt(), Err: err}
 	}
+	cosigned, unwitnessed, err := c.witnessed(resp.GetReceipt().GetCheckpoint())
+	if err != nil {
+		return nil, &ProofError{ID: s.Record.ID, Receipt: resp.GetReceipt(), Err: err}
+	}
 	if err := c.observe(ctx, resp.GetReceipt().GetCheckpoint(), proven.Checkpoint); err != nil {
 		return nil, err
 	}
@@ -99,12 +105,13 @@ func (c *Client) open(ctx context.Context, s *Signed, resp *onusv1.SubmitRespons
 		Duplicate:  resp.GetDuplicate(),
 		LogTime:    time.UnixMilli(proven.Stamp.LogTime).UTC(),
 		Checkpoint: proven.Checkpoint,
-		Proven:     &onusv1.ProvenRecord{Envelope: env.Proto(), Receipt: resp.GetReceipt()},
-		Withheld:   s.Withheld,
-		Assurance:  int(proven.Stamp.Assurance),
-		Why:        resp.GetToken().GetWhy(),
-		Revoked:    resp.GetRevoked(),
-		link:       s.Link(),
+		Cosigned:   cosigned, Unwitnessed: unwitnessed,
+		Proven:    &onusv1.ProvenRecord{Envelope: env.Proto(), Receipt: resp.GetReceipt()},
+		Withheld:  s.Withheld,
+		Assurance: int(proven.Stamp.Assurance),
+		Why:       resp.GetToken().GetWhy(),
+		Revoked:   resp.GetRevoked(),
+		link:      s.Link(),
 	}, nil
 }
 
@@ -162,6 +169,7 @@ func (c *Client) submitBatch(ctx context.Context, signed []*Signed, receipts []*
 	maybe := false
 	err := c.retry(ctx, &maybe, func(ctx context.Context) error {
 		req := &onusv1.SubmitBatchRequest{}
+		req.Wait, req.WaitTimeout = c.wait()
 		for _, s := range open {
 			req.Items = append(req.Items, s.request())
 		}

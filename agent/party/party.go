@@ -9,7 +9,7 @@
 //     stands between the user and the log then.
 //   - A [User] asks for something, grants authority, answers proposals, and
 //     ends grants and sessions.
-//   - A [Reviewer] answers proposals.
+//   - A [Reviewer] answers proposals, and reviews what agents did.
 //   - An [Operator] grants what is its own to its agents, starts work without
 //     a user, and revokes.
 //
