@@ -1,13 +1,13 @@
 package web
 
 import (
-	"bytes"
 	"context"
 	"embed"
 	"errors"
 	"html/template"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/onus-ledger/onus/verifier/record"
 	"github.com/onus-ledger/onus/web/desk"
@@ -23,7 +23,8 @@ type Config struct {
 	// [ErrForbidden]. Nil: whoever reaches the port may see everything, which
 	// is for loopback.
 	Who func(*http.Request) (Viewer, error)
-	// SignIn serves everything below /sign-in; nil: nobody signs in.
+	// SignIn serves everything below /sign-in, and ends a session on
+	// POST /sign-in/out; nil: nobody signs in.
 	SignIn http.Handler
 	// Reading is called before a page with records is answered, with the
 	// page's name and the record if it is about one; an error keeps it from
@@ -47,11 +48,50 @@ var (
 //go:embed templates assets
 var files embed.FS
 
-// site is the viewer at work.
+// site is the viewer at work. It does not change once it is made.
 type site struct {
 	Config
-	pages map[string]*template.Template
-	mux   *http.ServeMux
+	pages  map[string]*template.Template
+	assets *assets
+	mux    *http.ServeMux
+	// crowd bounds costly pages, files the evidence files under way.
+	crowd, files *crowd
+}
+
+// New returns the viewer's handler. It panics if the templates that are part
+// of the program are not good.
+func New(cfg Config) http.Handler {
+	s := &site{Config: cfg, assets: loadAssets(), mux: http.NewServeMux(),
+		crowd: newCrowd(costlyAtOnce(), patience), files: newCrowd(maxFiles, patience)}
+	if s.Logger == nil {
+		s.Logger = slog.New(slog.DiscardHandler)
+	}
+	s.pages = parsePages(s.assets)
+	s.routes()
+	return s.guard(s.mux)
+}
+
+// routes registers all that the viewer answers.
+func (s *site) routes() {
+	s.mux.Handle("GET "+assetPrefix+"{name}", s.assets)
+	if s.SignIn != nil {
+		s.mux.Handle("/sign-in", s.SignIn)
+		s.mux.Handle("/sign-in/", s.SignIn)
+	}
+	s.page("/", (*visit).nowhere)
+	s.coreRoutes()
+	s.chainRoutes()
+	s.recordRoutes()
+	s.partyRoutes()
+	s.evidenceRoutes()
+}
+
+// coreRoutes are the pages about the log as a whole.
+func (s *site) coreRoutes() {
+	s.page("GET /{$}", (*visit).overview)
+	s.page("GET /find", (*visit).find)
+	s.page("GET /find.csv", (*visit).findCSV)
+	s.page("POST /review", (*visit).review)
 }
 
 // visit is one request of one viewer.
@@ -60,37 +100,31 @@ type visit struct {
 	Viewer
 	w http.ResponseWriter
 	r *http.Request
+	// now is when it began, for ages.
+	now time.Time
+	// leave gives back the place of costly; nil without one.
+	leave func()
 }
 
-// problem is an answer that is not a page as asked for: its status, and what
-// people read.
-type problem struct {
-	status      int
-	what, next_ string
-}
-
-func (p *problem) Error() string { return p.what }
-
-// page registers a page. What a handler returns as an error becomes an error
-// page: a *problem as it says, what wraps desk.ErrNotFound 404, all else 500
-// with the text in the log alone.
-func (s *site) page(pattern string, serve func(*visit) error) {
-	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, serve) })
-}
-
-// render answers with a page made of a template and its data.
-func (v *visit) render(name string, data any) error {
-	var b bytes.Buffer
-	if err := v.pages[name].Execute(&b, data); err != nil {
-		return err
+// reading tells who keeps a record of reads what is about to be shown. Call it
+// before a page with records is rendered; id is zero for one about no record in
+// particular.
+func (v *visit) reading(page string, id record.ID) error {
+	if v.Reading == nil {
+		return nil
 	}
-	_, err := v.w.Write(b.Bytes())
-	return err
+	return v.Reading(v.r.Context(), v.Viewer, page, id)
 }
 
-// New returns the viewer's handler.
-func New(cfg Config) http.Handler { panic("web: not built") }
-
-func (s *site) serve(w http.ResponseWriter, r *http.Request, serve func(*visit) error) {
-	panic("web: not built")
+// realName returns the name behind a pseudonym, for those who may see it; else,
+// or where it is not known, nothing.
+func (v *visit) realName(pseudonym string) string {
+	if !v.Contents || pseudonym == "" {
+		return ""
+	}
+	name, err := v.Log.Name(pseudonym)
+	if err != nil {
+		return ""
+	}
+	return name
 }

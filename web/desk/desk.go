@@ -77,6 +77,11 @@ type Case struct {
 	Outcome chain.Outcome
 	// TooLarge: it is not judged, and has no outcome.
 	TooLarge bool
+	// Unjudged says why it could not be judged; empty if it was. Its outcome is
+	// "evidence broken" then if the log is damaged there, with a finding
+	// BROKEN_ENTRY, and else "not judged here". It has no counts, and its other
+	// findings are those of the last time that it could be judged.
+	Unjudged string
 	// Counts are the numbers of actions by outcome, the worst first.
 	Counts []chain.Count
 	// Findings are what was found, without coverage: the gravest first.

@@ -84,6 +84,13 @@ type Overview struct {
 	Cases, Actions int
 	Outcomes       []chain.Count
 	Done           []chain.Count
+	// Unjudged of these cases could not be judged: see [Case].
+	Unjudged int
+	// Damage is how many entries of the log, of any time, could not be taken
+	// in, because they are damaged or could not be read: what they say is in no
+	// case. Damaged are the first of them, at most 8.
+	Damage  int
+	Damaged []Damaged
 	// Open are the findings and cases that still wait, by severity and age, as
 	// of the end of the period: findings before it count too.
 	Open []OpenCount
@@ -111,6 +118,12 @@ type OpenFinding struct {
 	Case record.ID
 	// Title is the case's.
 	Title string
+}
+
+// Damaged is an entry that could not be taken in, and why.
+type Damaged struct {
+	Index  int64
+	Reason string
 }
 
 // Bin is the cases whose newest record is in [From, To).

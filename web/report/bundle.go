@@ -29,7 +29,7 @@ type Meta struct {
 func Bundle(r *verifier.BundleReport, m Meta) *Page {
 	p := Of(r.Judgement, r.Said)
 	p.Title = "Evidence report"
-	log := clean(r.Evidence.Checkpoint.Origin)
+	log := Clean(r.Evidence.Checkpoint.Origin)
 	switch r.Standing {
 	case verifier.Genuine:
 		p.Answer, p.Good = "GENUINE", true
@@ -50,11 +50,29 @@ func Bundle(r *verifier.BundleReport, m Meta) *Page {
 		p.Problems = append(p.Problems, fmt.Sprintf("and %d more", more))
 	}
 	for _, g := range r.Gaps {
-		p.Gaps = append(p.Gaps, Gap{"That " + clean(g.What) + ".", prove(g, m)})
+		p.Gaps = append(p.Gaps, Gap{"That " + Clean(g.What) + ".", prove(g, m)})
 	}
+	p.Reviews = reviewsOf(r)
 	p.Facts = facts(r, m)
 	notInFile(p, r.Judgement)
 	return p
+}
+
+// reviewsOf finds what officers said in the records of a file.
+func reviewsOf(r *verifier.BundleReport) []Review {
+	var entries []chain.Entry
+	for i := range r.Evidence.Leaves {
+		l := &r.Evidence.Leaves[i]
+		if l.Record == nil || l.Entry == nil {
+			continue
+		}
+		e := chain.Entry{Index: l.Index, LogTime: l.Entry.Stamp.LogTime, Record: l.Record}
+		if l.Withheld {
+			e.Opaque = chain.Withheld
+		}
+		entries = append(entries, e)
+	}
+	return ReviewsIn(entries, r.Said)
 }
 
 // notInFile words what the judgement found missing as a file can show it: it
@@ -80,14 +98,14 @@ func notInFile(p *Page, j *chain.Judgement) {
 }
 
 func problem(f evidence.Fault) string {
-	s := clean(chain.TitleOf(f.Finding))
+	s := Clean(chain.TitleOf(f.Finding))
 	if s == f.Finding {
 		s = "The evidence is broken"
 	}
 	if f.Index >= 0 {
 		s = fmt.Sprintf("Entry %d: %s", f.Index, s)
 	}
-	return s + ": " + clean(f.Detail) + " (" + clean(f.Finding) + ")"
+	return s + ": " + Clean(f.Detail) + " (" + Clean(f.Finding) + ")"
 }
 
 // prove says which command would prove what was not proven.
@@ -126,7 +144,7 @@ func shell(s string) string {
 	if s == "" {
 		return "FILE"
 	}
-	s = clean(s)
+	s = Clean(s)
 	if strings.ContainsFunc(s, func(r rune) bool {
 		return !(r == '/' || r == '.' || r == '-' || r == '_' || r == ':' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z')
 	}) {
@@ -142,7 +160,7 @@ func facts(r *verifier.BundleReport, m Meta) []Fact {
 		fs = append(fs, Fact{name, fmt.Sprintf(format, args...)})
 	}
 	if m.File != "" {
-		add("File", "%s", clean(m.File))
+		add("File", "%s", Clean(m.File))
 	}
 	if m.Hash != "" {
 		add("SHA-256 of the file", "%s", m.Hash)
@@ -158,27 +176,27 @@ func facts(r *verifier.BundleReport, m Meta) []Fact {
 	if res.LogKey.IsZero() {
 		add("Log key", "none")
 	} else if res.Anchored {
-		add("Log key", "%s", clean(res.LogKey.String()))
+		add("Log key", "%s", Clean(res.LogKey.String()))
 	} else {
-		add("Log key", "none of yours; the file itself names %s", clean(res.LogKey.String()))
+		add("Log key", "none of yours; the file itself names %s", Clean(res.LogKey.String()))
 	}
 	policy := "none: no cosignature counts"
 	if r.Policy != nil {
 		policy = "SHA-256 " + m.PolicyDigest
 	}
 	add("Policy", "%s", policy)
-	add("Checkpoint", "%s, %d entries, numbered from 0, root %s", clean(res.Checkpoint.Origin), res.Checkpoint.Size, res.Checkpoint.Root)
+	add("Checkpoint", "%s, %d entries, numbered from 0, root %s", Clean(res.Checkpoint.Origin), res.Checkpoint.Size, res.Checkpoint.Root)
 	for _, c := range r.Cosigned {
-		add("Witness", "%s saw it at %s", clean(c.Witness), time.Unix(c.Time, 0).UTC().Format("2006-01-02 15:04:05 UTC"))
+		add("Witness", "%s saw it at %s", Clean(c.Witness), time.Unix(c.Time, 0).UTC().Format("2006-01-02 15:04:05 UTC"))
 	}
 	for _, g := range r.Growth {
-		add("Saved checkpoint", "%s", clean(g.Text))
+		add("Saved checkpoint", "%s", Clean(g.Text))
 	}
 	add("Rules", "version %d", r.Judgement.RuleVersion)
 	add("Asked for", "%s", scope(res.Scope))
 	add("In the file", "%s", held(r))
 	for _, f := range r.Unpinned {
-		add("Not pinned", "%s", clean(f.String()))
+		add("Not pinned", "%s", Clean(f.String()))
 	}
 	return fs
 }
@@ -216,16 +234,17 @@ func scope(s evidence.Scope) string {
 		out = "no record: the registry alone"
 	}
 	if s.Where != "" {
-		out += "; chosen, its maker says, by “" + clean(s.Where) + "”"
+		out += "; chosen, its maker says, by “" + Clean(s.Where) + "”"
 	}
 	if s.Claim != "" {
-		out += "; its maker says: “" + clean(s.Claim) + "”"
+		out += "; its maker says: “" + Clean(s.Claim) + "”"
 	}
 	return out
 }
 
 // JSON returns the report for programs, in two parts: the verdict, which is the
-// same from everybody who judges these entries, and the evidence.
+// same from everybody who judges these entries, and the evidence; and a third,
+// where officers have said something about it.
 func JSON(r *verifier.BundleReport, m Meta) ([]byte, error) {
 	var judged struct {
 		Verdict, Evidence json.RawMessage
@@ -263,7 +282,8 @@ func JSON(r *verifier.BundleReport, m Meta) ([]byte, error) {
 	err := enc.Encode(struct {
 		Verdict  json.RawMessage `json:"verdict"`
 		Evidence evidenceJSON    `json:"evidence"`
-	}{judged.Verdict, e})
+		Reviews  []reviewJSON    `json:"reviews,omitempty"`
+	}{judged.Verdict, e, reviewsJSON(reviewsOf(r))})
 	return b.Bytes(), err
 }
 
@@ -293,6 +313,26 @@ type evidenceJSON struct {
 	Quorum         string          `json:"quorum_lacks,omitempty"`
 	Saved          []savedJSON     `json:"saved_checkpoints,omitempty"`
 	Judged         json.RawMessage `json:"judged"`
+}
+
+type reviewJSON struct {
+	Index       int64  `json:"index"`
+	Of          int64  `json:"of"`
+	Finding     string `json:"finding,omitempty"`
+	Disposition string `json:"disposition"`
+	By          string `json:"by"`
+	When        string `json:"when"`
+	Assignee    string `json:"assignee,omitempty"`
+	Note        string `json:"note,omitempty"`
+	Latest      bool   `json:"latest"`
+}
+
+func reviewsJSON(rs []Review) []reviewJSON {
+	var all []reviewJSON
+	for _, r := range rs {
+		all = append(all, reviewJSON{r.Entry, r.Of, r.Code, r.Disposition, r.By, r.When, r.Assignee, r.Note.Words, r.Latest})
+	}
+	return all
 }
 
 type fileJSON struct {

@@ -10,11 +10,12 @@ import (
 	"github.com/onus-ledger/onus/verifier/chain"
 )
 
-// maxDrawn is how many records a picture has, and maxCauses how many causes of
-// one record: what is more can be read by nobody. The picture says so.
+// maxColumns is how many columns a picture has, and maxCauses how many causes
+// of one record have lines of their own: what is more can be read by nobody.
+// What is folded has a column that says so, and the rest a number.
 const (
-	maxDrawn  = 400
-	maxCauses = 8
+	maxColumns = 100
+	maxCauses  = 6
 )
 
 // Marks are what a picture shows of records beside their chain.
@@ -25,6 +26,8 @@ type Marks struct {
 	// Grave are the records, by index, that are no actions, and about which
 	// something of severity high or critical was found.
 	Grave map[int64]bool
+	// Beside are records that are not of the chain, and are drawn with it.
+	Beside []Beside
 	// Cut says that the chain goes on beyond the records given.
 	Cut bool
 }
@@ -43,117 +46,233 @@ func MarksOf(j *chain.Judgement) Marks {
 	return m
 }
 
-// Picture draws a chain as one SVG that stands by itself: no script, nothing
-// loaded, and no colour needed to read it. Each party has a lane, and each
-// record a column, in log order. The same chain and marks give the same bytes.
+// Style says how a picture is drawn. The zero value draws one that stands by
+// itself, for a file.
+type Style struct {
+	// Embedded draws for a page: colours come from the page's style sheet, by
+	// classes that begin with "pic-", and ids begin with "pic-" too. The title
+	// and the legend are the page's. Each record is a link.
+	Embedded bool
+	// Record returns the address of a record's page, and Window that of the
+	// same picture from an index on. They are for an embedded picture.
+	Record func(index int64) string
+	Window func(from int64) string
+	// From draws the records from that index on, one by one; 0 draws all that
+	// stands out, wherever it is.
+	From int64
+	// Name returns what people call a party of a kind by its id, or "". Nil:
+	// the ids are shown.
+	Name func(kind, id string) string
+}
+
+// Drawing is a picture, and the same in words.
+type Drawing struct {
+	// SVG is the picture. An embedded one has the names of its lanes in Names,
+	// a picture of the same height: a page holds it in place while the other
+	// is moved.
+	SVG, Names []byte
+	// Width and Height are those of SVG in pixels.
+	Width, Height int
+	// Title and Counts are its headline; Notes say what it leaves out.
+	Title, Counts string
+	Notes         []string
+	// Words has a sentence for each column, in log order.
+	Words []Sentence
+	// Folded counts the records that have no column of their own.
+	Folded int
+}
+
+// Sentence says in words what a column shows.
+type Sentence struct {
+	// Index is the record's; -1 for those that are folded.
+	Index int64
+	Text  string
+	// Link is the page's address; empty where the picture has none.
+	Link string
+}
+
+// Draw draws a chain: each party has a lane, and each record a column, in log
+// order. No colour is needed to read it, it runs nothing and loads nothing. The
+// same chain, marks and style give the same bytes.
+//
+// A chain of more records than a picture has columns is folded: runs of records
+// about which there is nothing to say share a column, which says how many they
+// are and how they came out. What was not allowed is drawn before all else.
+// Time and size are bounded by the number of columns, but for one pass over the
+// records.
 //
 // What records say themselves is not drawn: only what they are, and what was
 // done. The names in them are foreign text all the same, and made harmless.
-func Picture(c *chain.Chain, m Marks, w io.Writer) error {
-	p := &picture{chain: c, marks: m, at: map[*chain.Node]*spot{}}
+func Draw(c *chain.Chain, m Marks, st Style) *Drawing {
+	p := &picture{chain: c, marks: m, style: st, columnOf: map[*chain.Node]*column{}, bundled: map[*chain.Node]int{}}
+	p.ids = make(map[string]*chain.Node, len(c.Nodes))
+	for _, n := range c.Nodes {
+		p.ids[n.Record.ID.String()] = n
+	}
+	p.beside()
+	p.fold()
 	p.place()
 	p.route()
 	p.stack()
+	d := &Drawing{Title: p.title(), Counts: p.counts(), Notes: p.notes(), Words: p.words(), Folded: p.folded()}
+	if st.Embedded {
+		p.embed(d)
+	} else {
+		p.standAlone(d)
+	}
+	return d
+}
 
-	bottom := p.bottom()
-	height := bottom + legendHeight(p.width)
-	s := &svg{}
-	s.printf(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img" aria-labelledby="onus-title onus-desc" font-family="'Liberation Sans', Arial, sans-serif" fill="#1a1a1a">`,
-		p.width, height, p.width, height)
-	s.printf("\n<title id=\"onus-title\">%s</title>\n<desc id=\"onus-desc\">%s</desc>\n", escape(p.title()), escape(p.description()))
-	s.printf(`<defs><pattern id="onus-withheld" width="6" height="6" patternUnits="userSpaceOnUse"><path d="M0 6L6 0" stroke="#1a1a1a" stroke-width="1.2"/></pattern></defs>`)
-	s.printf("\n<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n", p.width, height)
-	s.text(margin, 26, `font-size="17" font-weight="bold"`, p.title())
-	s.text(margin, 46, `font-size="13"`, p.counts())
-	for i, line := range p.notes() {
-		s.text(margin, 64+16*i, `font-size="12"`, line)
-	}
-	s.printf("\n")
-	p.drawLanes(s)
-	p.drawLinks(s)
-	for _, n := range p.drawn {
-		p.drawNode(s, n)
-	}
-	p.drawFolded(s)
-	drawLegend(s, bottom, p.width)
-	s.printf("\n</svg>\n")
-	_, err := w.Write(s.b.Bytes())
+// Picture writes the picture that stands by itself.
+func Picture(c *chain.Chain, m Marks, w io.Writer) error {
+	_, err := w.Write(Draw(c, m, Style{}).SVG)
 	return err
 }
 
 // Sizes, in pixels. All are whole numbers: the same everywhere.
 const (
 	margin    = 16
-	laneNames = 216 // the width of the lanes' names
-	column    = 136 // that of a record
-	cell      = 132 // the height of a record
-	track     = 7   // that of a line between records
+	laneNames = 180 // the width of the lanes' names
+	narrow    = 92  // the width of a record's column
+	wide      = 132 // that of a fold's
+	track     = 6   // the height of a line between records
 	minWidth  = 960 // room for the legend
+	firstLine = 35  // from a shape's middle to its number
 	again     = 10  // columns after which the lanes are named again
+	headings  = 50  // room above the lanes for what folds say
 )
 
 // picture is one picture in the making.
 type picture struct {
 	chain *chain.Chain
 	marks Marks
-	// drawn are the records that have a column, in log order.
-	drawn []*chain.Node
-	at    map[*chain.Node]*spot
-	lanes []*lane
-	links []*link
-	// unseen counts links to records that are not drawn, or not followed.
-	unseen int
-	width  int
+	style Style
+
+	ids map[string]*chain.Node
+	// nodes are all that is drawn: the chain's records, and those beside it. Of
+	// these hits has the record of whom each hits; nil where it stands in the
+	// lane of its author.
+	nodes    []*chain.Node
+	hits     map[*chain.Node]*chain.Node
+	columns  []*column
+	columnOf map[*chain.Node]*column
+	lanes    []*lane
+	laneOf   map[string]*lane // by a party's key
+	links    []*link
+	// bundled counts the causes of a record that have no line of their own.
+	bundled map[*chain.Node]int
+	top     int // where the lanes begin
 }
 
-// spot is where a record stands.
+// column is a place in log order: of one record, or of a run of folded ones.
+type column struct {
+	number   int
+	x, width int // x is its middle
+	nodes    []*chain.Node
+	folded   bool
+	// spots are where links begin: one, or one per lane of a fold.
+	spots map[*lane]*spot
+}
+
+// node returns the record of a column that is not folded.
+func (c *column) node() *chain.Node { return c.nodes[0] }
+
+// right returns where the column ends.
+func (c *column) right() int { return c.x + c.width/2 }
+
+// spot is where a column meets a lane, and how many of its records are there.
 type spot struct {
-	lane *lane
-	x    int // the middle of its column
+	column *column
+	lane   *lane
+	count  int
 }
 
 // y returns the middle of a record's shape.
-func (s *spot) y() int { return s.lane.y + s.lane.tracks*track + 42 }
+func (s *spot) y() int { return s.lane.middle() }
 
-// place gives each record its column and its lane.
+// spotOf returns where a record is drawn, itself or in its fold; nil if it is
+// not among those of the picture.
+func (p *picture) spotOf(n *chain.Node) *spot {
+	c := p.columnOf[n]
+	if c == nil {
+		return nil
+	}
+	return c.spots[p.laneOf[p.party(n).key]]
+}
+
+// place gives each column its place, and each record its lane.
 func (p *picture) place() {
-	p.drawn = p.chain.Nodes[:min(len(p.chain.Nodes), maxDrawn)]
-	p.lanes = lanesOf(p.drawn)
-	byKey := map[string]*lane{}
-	for _, l := range p.lanes {
-		for _, k := range l.keys {
-			byKey[k] = l
+	p.lay()
+	x := margin + laneNames
+	if p.style.Embedded {
+		x = 4
+	}
+	for i, c := range p.columns {
+		c.number, c.width = i, narrow
+		if c.folded {
+			c.width = wide
+		}
+		c.x = x + c.width/2
+		x += c.width
+		c.spots = map[*lane]*spot{}
+		for _, n := range c.nodes {
+			l := p.laneOf[p.party(n).key]
+			s := c.spots[l]
+			if s == nil {
+				s = &spot{column: c, lane: l}
+				c.spots[l] = s
+				l.taken = append(l.taken, i)
+			}
+			s.count++
+			if !c.folded {
+				l.lines = max(l.lines, len(p.label(n)))
+			}
 		}
 	}
-	for i, n := range p.drawn {
-		p.at[n] = &spot{byKey[partyOf(n).key], margin + laneNames + i*column + column/2}
-	}
-	columns := len(p.drawn)
-	if p.folded() > 0 {
-		columns++
-	}
-	p.width = max(minWidth, 2*margin+laneNames+columns*column)
 }
 
 // stack puts the lanes below each other, once it is known how many lines each
 // has above its records.
 func (p *picture) stack() {
-	y := 64 + 16*len(p.notes())
+	p.top = 0
+	if !p.style.Embedded {
+		p.top = 64 + 16*len(p.notes())
+	}
+	if p.folded() > 0 {
+		p.top += headings
+	}
+	y := p.top
 	for _, l := range p.lanes {
-		l.y, l.height = y, cell+l.tracks*track
-		y += l.height
+		l.y = y
+		y += l.height()
 	}
 }
 
 func (p *picture) bottom() int {
 	if len(p.lanes) == 0 {
-		return 64 + 16*len(p.notes())
+		return p.top
 	}
 	last := p.lanes[len(p.lanes)-1]
-	return last.y + last.height
+	return last.y + last.height()
 }
 
-func (p *picture) folded() int { return len(p.chain.Nodes) - len(p.drawn) }
+// end returns where the last column does.
+func (p *picture) end() int {
+	if len(p.columns) == 0 {
+		return margin + laneNames
+	}
+	return p.columns[len(p.columns)-1].right()
+}
+
+func (p *picture) folded() int {
+	n := 0
+	for _, c := range p.columns {
+		if c.folded {
+			n += len(c.nodes)
+		}
+	}
+	return n
+}
 
 func (p *picture) title() string {
 	if len(p.chain.Nodes) == 0 {
@@ -164,26 +283,14 @@ func (p *picture) title() string {
 
 // counts says how many actions came out in which way.
 func (p *picture) counts() string {
-	parties := map[string]bool{}
-	for _, n := range p.chain.Nodes {
-		parties[partyOf(n).key] = true
-	}
-	return fmt.Sprintf("%s of %s. %s", many(len(p.chain.Nodes), "record", "records"), many(len(parties), "party", "parties"), p.outcomes(p.chain.Nodes))
+	return fmt.Sprintf("%s of %s. %s", many(len(p.chain.Nodes), "record", "records"), many(p.parties(), "party", "parties"), p.outcomes(p.chain.Nodes))
 }
 
 // outcomes counts those of the actions among records, the worst first.
 func (p *picture) outcomes(of []*chain.Node) string {
-	counts, actions, grave := map[chain.Outcome]int{}, 0, 0
-	for _, n := range of {
-		if o, acts := p.outcome(n); acts {
-			counts[o]++
-			actions++
-		} else if p.marks.Grave[n.Index] {
-			grave++
-		}
-	}
+	counts, actions, grave := p.tally(of)
 	var parts []string
-	for _, o := range []chain.Outcome{chain.EvidenceBroken, chain.OutsideAuthority, chain.CannotBeTold, chain.NotJudgedHere, chain.WithinAuthority} {
+	for _, o := range chain.Outcomes() {
 		if counts[o] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[o], o))
 		}
@@ -198,17 +305,46 @@ func (p *picture) outcomes(of []*chain.Node) string {
 	return s + "."
 }
 
+// tally counts the actions among records by outcome, and the records that are
+// none and about which something grave was found.
+func (p *picture) tally(of []*chain.Node) (counts map[chain.Outcome]int, actions, grave int) {
+	counts = map[chain.Outcome]int{}
+	for _, n := range of {
+		if o, acts := p.outcome(n); acts {
+			counts[o]++
+			actions++
+		} else if p.marks.Grave[n.Index] {
+			grave++
+		}
+	}
+	return counts, actions, grave
+}
+
 // notes say what the picture does not show.
 func (p *picture) notes() []string {
 	var lines []string
 	if n := p.folded(); n > 0 {
-		lines = append(lines, fmt.Sprintf("The first %d records are drawn. … %d more are not: %s", len(p.drawn), n, p.outcomes(p.chain.Nodes[len(p.drawn):])))
+		folds := 0
+		for _, c := range p.columns {
+			if c.folded {
+				folds++
+			}
+		}
+		lines = append(lines, fmt.Sprintf("%s drawn; %d more %s folded into %s.",
+			many(len(p.nodes)-n, "record is", "records are"), n, map[bool]string{true: "is", false: "are"}[n == 1], many(folds, "column", "columns")))
+	}
+	if n := len(p.hits); n > 0 {
+		lines = append(lines, many(n, "record stands", "records stand")+" beside the chain: no link leads there, and it counts for what is drawn.")
 	}
 	if p.marks.Cut {
 		lines = append(lines, "The chain goes on beyond these records, and was not judged.")
 	}
-	if p.unseen > 0 {
-		lines = append(lines, fmt.Sprintf("%s to records that are not drawn, or beyond %d causes of a record, are left out.", many(p.unseen, "link", "links"), maxCauses))
+	if len(p.bundled) > 0 {
+		n := 0
+		for _, m := range p.bundled {
+			n += m
+		}
+		lines = append(lines, fmt.Sprintf("Of each record at most %d causes have a line: %s no line.", maxCauses, many(n, "has", "more have")))
 	}
 	return lines
 }
@@ -230,28 +366,6 @@ func (p *picture) outcome(n *chain.Node) (chain.Outcome, bool) {
 // newer format, or there is nothing in it.
 func hidden(n *chain.Node) bool {
 	return n.Opaque != chain.Readable || n.Record.Msg.GetBody() == nil
-}
-
-// description says in words what the picture shows, for who cannot see it.
-func (p *picture) description() string {
-	var b strings.Builder
-	b.WriteString(p.counts())
-	for _, line := range p.notes() {
-		b.WriteString(" " + line)
-	}
-	for _, n := range p.drawn {
-		b.WriteString("\n" + p.sentence(n))
-	}
-	return b.String()
-}
-
-// drawFolded draws what stands for the records that are not drawn.
-func (p *picture) drawFolded(s *svg) {
-	if p.folded() == 0 {
-		return
-	}
-	x := margin + laneNames + len(p.drawn)*column + column/2
-	s.text(x, (p.lanes[0].y+p.bottom())/2, `font-size="15" font-weight="bold" text-anchor="middle"`, fmt.Sprintf("… %d more", p.folded()))
 }
 
 func many(n int, one, more string) string {

@@ -26,42 +26,64 @@ var strokes = map[linkKind]string{
 // parents, so that none covers another; half as far where they leave one.
 var aside = map[linkKind]int{byParent: 0, byCause: 12, byGrant: -12}
 
-// link joins a record to one that it names.
+// link joins a record to one that it names, or to the fold that has it.
 type link struct {
-	kind     linkKind
-	from, to *chain.Node // from is the record named
-	// track is the line above the lane of to on which it runs, from 0; -1 for
-	// one that goes straight.
+	kind linkKind
+	from *spot // the record named
+	to   *spot
+	node *chain.Node // the record that names it
+	// granted: its parent is also the grant that it acts under.
+	granted bool
+	way     way
+	// track is the line above the lane of to, from 0, where the way goes round.
 	track int
 }
 
-// maxTracks is how many lines run above a lane before they share.
-const maxTracks = 24
+// way is how a link runs.
+type way int
 
-// route finds a way for every link that passes through no record: out of a
-// record to the right, up or down between two columns to the space above the
-// other's lane, along there, and down into it. Columns have one record each,
-// so that the last part is free; where lines would cover each other they take
-// tracks of their own.
+const (
+	// round goes out of a record to the right, up or down between two columns
+	// to the space above the other's lane, along there, and down into it.
+	round way = iota
+	// straight goes along the lane.
+	straight
+	// corner goes along the lane, and down into a record below.
+	corner
+)
+
+// maxTracks is how many lines run above a lane before they share.
+const maxTracks = 16
+
+// route finds a way for every link that passes through no record. Columns have
+// one record each, so that the way down into one is free; where lines would
+// cover each other they take tracks of their own.
 func (p *picture) route() {
-	byID := map[string]*chain.Node{}
-	for _, n := range p.drawn {
-		byID[n.Record.ID.String()] = n
-	}
 	busy := map[*lane][][]span{}
-	add := func(kind linkKind, from, to *chain.Node) {
-		if from == nil || p.at[from] == nil {
-			p.unseen++
+	type joint struct {
+		kind     linkKind
+		from, to *spot
+	}
+	have := map[joint]bool{}
+	add := func(kind linkKind, from, n *chain.Node, granted bool) {
+		a, b := p.spotOf(from), p.spotOf(n)
+		if a == nil || have[joint{kind, a, b}] {
 			return
 		}
-		l := &link{kind: kind, from: from, to: to, track: -1}
+		have[joint{kind, a, b}] = true
+		l := &link{kind: kind, from: a, to: b, node: n, granted: granted, way: round}
 		p.links = append(p.links, l)
-		a, b := p.at[from], p.at[to]
-		if kind == byParent && a.lane == b.lane && b.x == a.x+column {
+		ahead := a.column.number < b.column.number && a.lane.free(a.column.number, b.column.number)
+		switch {
+		case ahead && a.lane == b.lane && kind == byParent:
+			l.way = straight
+			return
+		case ahead && p.isAbove(a.lane, b.lane):
+			l.way = corner
 			return
 		}
 		tracks := busy[b.lane]
-		s := span{kind, from, min(a.x+column/2, b.x) - 16, max(a.x+column/2, b.x) + 16}
+		s := span{kind, a, min(a.column.right(), b.column.x) - 16, max(a.column.right(), b.column.x) + 16}
 		l.track = freeTrack(tracks, s)
 		if l.track == len(tracks) {
 			tracks = append(tracks, nil)
@@ -70,26 +92,46 @@ func (p *picture) route() {
 		busy[b.lane] = tracks
 		b.lane.tracks = len(tracks)
 	}
-	for _, n := range p.drawn {
+	for _, c := range p.columns {
+		if c.folded {
+			continue
+		}
+		n := c.node()
+		g := p.ids[n.Record.Msg.GetGrant()]
 		if n.Parent != nil {
-			add(byParent, n.Parent, n)
+			add(byParent, n.Parent, n, g == n.Parent)
 		}
 		causes := sorted(n.Causes)
-		for _, c := range causes[:min(len(causes), maxCauses)] {
-			add(byCause, c, n)
+		for _, cause := range causes[:min(len(causes), maxCauses)] {
+			add(byCause, cause, n, false)
 		}
-		p.unseen += max(0, len(causes)-maxCauses)
-		if g := byID[n.Record.Msg.GetGrant()]; g != nil && g != n {
-			add(byGrant, g, n)
+		if more := len(causes) - maxCauses; more > 0 {
+			p.bundled[n] = more
+		}
+		if g != nil && g != n && g != n.Parent {
+			add(byGrant, g, n, false)
 		}
 	}
+}
+
+// isAbove reports whether a lane stands above another.
+func (p *picture) isAbove(a, b *lane) bool {
+	for _, l := range p.lanes {
+		switch l {
+		case b:
+			return false
+		case a:
+			return true
+		}
+	}
+	return false
 }
 
 // span is a part of a track that is taken, by the lines of one kind from one
 // record.
 type span struct {
 	kind   linkKind
-	from   *chain.Node
+	from   *spot
 	x1, x2 int
 }
 
@@ -117,70 +159,114 @@ func freeTrack(tracks [][]span, s span) int {
 // drawLinks draws the links, below the records: a line begins in the middle of
 // one, and shows where it leaves its shape.
 func (p *picture) drawLinks(s *svg) {
-	s.printf(`<g fill="none" stroke="#1a1a1a">` + "\n")
+	s.printf(`<g fill="none"%s>`+"\n", s.paint("pic-line"))
 	for _, l := range p.links {
-		a, b := p.at[l.from], p.at[l.to]
+		a, b := l.from, l.to
 		side := aside[l.kind]
-		if l.track < 0 {
-			edge := b.x - p.shapeOf(l.to).rx - p.border(l.to)
-			s.printf(`<path d="M%d %dH%d" %s/>%s`+"\n", a.x, a.y(), edge-6, strokes[l.kind], arrow(edge, b.y(), -7, 0))
+		shape := p.shapeOf(l.node)
+		if l.way == straight {
+			edge := b.column.x - shape.rx - p.border(l.node)
+			p.drawLine(s, l, []point{{a.column.x, a.y()}, {edge - 6, b.y()}}, point{edge, b.y()}, point{-7, 0})
 			continue
 		}
-		along := b.lane.y + 8 + track*l.track
-		shape := p.shapeOf(l.to)
-		edge := b.y() - shape.ry - p.border(l.to)
+		x, edge := b.column.x+side, b.y()-shape.ry-p.border(l.node)
 		if side != 0 {
 			edge += shape.drop
 		}
-		s.printf(`<path d="M%d %dH%dV%dH%dV%d" %s/>%s`+"\n", a.x, a.y()+side/2, a.x+column/2+side/2, along, b.x+side, edge-6, strokes[l.kind], arrow(b.x+side, edge, 0, -7))
-	}
-	for _, n := range p.drawn {
-		p.drawStub(s, n)
+		start, end := point{a.column.x, a.y() + side/2}, point{x, edge - 6}
+		if l.way == corner {
+			p.drawLine(s, l, []point{start, {x, start.y}, end}, point{x, edge}, point{0, -7})
+			continue
+		}
+		turn, along := a.column.right()+side/2, b.lane.y+8+track*l.track
+		p.drawLine(s, l, []point{start, {turn, start.y}, {turn, along}, {x, along}, end}, point{x, edge}, point{0, -7})
 	}
 	s.printf("</g>\n")
-}
-
-// arrow draws the head of a line that ends at x, y and comes from dx, dy.
-func arrow(x, y, dx, dy int) string {
-	return fmt.Sprintf(`<path d="M%d %dL%d %dL%d %dZ" fill="#1a1a1a" stroke="none"/>`, x, y, x+dx+dy*4/7, y+dy+dx*4/7, x+dx-dy*4/7, y+dy-dx*4/7)
-}
-
-// drawStub draws a link to a parent that is not among the records: nobody who
-// reads the picture shall take the record for a root.
-func (p *picture) drawStub(s *svg, n *chain.Node) {
-	word := p.parentless(n)
-	if word == "" {
-		return
+	for _, c := range p.columns {
+		if !c.folded {
+			p.drawStub(s, c)
+		}
 	}
-	at := p.at[n]
-	edge := at.x - p.shapeOf(n).rx - p.border(n)
-	x := at.x - column/2 + 18
-	s.printf(`<path d="M%d %dH%d" %s/><circle cx="%d" cy="%d" r="8" fill="#fff" stroke-width="1.4" stroke-dasharray="2 2"/>`, x, at.y(), edge, strokes[byParent], x, at.y())
-	s.text(x, at.y()+4, `font-size="12" font-weight="bold" text-anchor="middle" fill="#1a1a1a" stroke="none"`, map[bool]string{true: "…", false: "?"}[p.knownElsewhere(n)])
+}
+
+type point struct{ x, y int }
+
+// drawLine draws a link through points to its tip, and the tip's head.
+func (p *picture) drawLine(s *svg, l *link, through []point, tip, back point) {
+	s.printf(`<path d="%s" %s/>`, bent(through), strokes[l.kind])
+	s.printf(`<path d="%s" stroke="none"%s/>`, arrow(tip.x, tip.y, back.x, back.y), s.paint("pic-solid"))
+	if l.granted {
+		s.printf(`<circle cx="%d" cy="%d" r="3.5" stroke="none"%s/>`, tip.x+back.x*2, tip.y+back.y*2, s.paint("pic-solid"))
+	}
 	s.printf("\n")
 }
 
-// parentless says where a record's parent is, if that is not drawn.
-func (p *picture) parentless(n *chain.Node) string {
-	switch {
-	case n.Record.Msg.GetParent() == "":
-		return ""
-	case n.Parent == nil && p.knownElsewhere(n):
-		return "its parent is in the log outside this chain"
-	case n.Parent == nil:
-		return "its parent is not in the log"
-	case p.at[n.Parent] == nil:
-		return fmt.Sprintf("its parent, entry %d, is not drawn", n.Parent.Index)
+// bent is a path through points with rounded corners. All its lines are level
+// or upright.
+func bent(ps []point) string {
+	const radius = 6
+	d := fmt.Sprintf("M%d %d", ps[0].x, ps[0].y)
+	for i := 1; i < len(ps); i++ {
+		at := ps[i]
+		if i+1 == len(ps) {
+			d += fmt.Sprintf("L%d %d", at.x, at.y)
+			break
+		}
+		before, after := ps[i-1], ps[i+1]
+		r := min(radius, length(before, at)/2, length(at, after)/2)
+		in, out := toward(at, before, r), toward(at, after, r)
+		d += fmt.Sprintf("L%d %dQ%d %d %d %d", in.x, in.y, at.x, at.y, out.x, out.y)
 	}
-	return ""
+	return d
 }
 
-// knownElsewhere reports whether a record's parent is somewhere, though not
-// drawn.
-func (p *picture) knownElsewhere(n *chain.Node) bool {
-	if n.Parent != nil {
-		return true
+func length(a, b point) int { return max(a.x-b.x, b.x-a.x, a.y-b.y, b.y-a.y) }
+
+// toward returns the point at distance r from a on the way to b.
+func toward(a, b point, r int) point {
+	step := func(from, to int) int { return max(-r, min(r, to-from)) }
+	return point{a.x + step(a.x, b.x), a.y + step(a.y, b.y)}
+}
+
+// arrow is the head of a line that ends at x, y and comes from dx, dy.
+func arrow(x, y, dx, dy int) string {
+	return fmt.Sprintf("M%d %dL%d %dL%d %dZ", x, y, x+dx+dy*4/7, y+dy+dx*4/7, x+dx-dy*4/7, y+dy-dx*4/7)
+}
+
+// drawStub draws what a record names and the picture does not have: a parent
+// that is not among the records, so that nobody takes it for a root, and the
+// causes that have no line.
+func (p *picture) drawStub(s *svg, c *column) {
+	n := c.node()
+	sp := p.spotOf(n)
+	if more := p.bundled[n]; more > 0 {
+		s.text(c.x+26, sp.y()-24, `font-size="10"`, "pic-ink", fmt.Sprintf("+%d", more))
 	}
+	if p.parentless(n) == "" {
+		return
+	}
+	edge := c.x - p.shapeOf(n).rx - p.border(n)
+	x := c.x - c.width/2 + 6
+	s.printf(`<path d="M%d %dH%d" fill="none" %s%s/><circle cx="%d" cy="%d" r="7" stroke-width="1.4" stroke-dasharray="2 2"%s/>`,
+		x, sp.y(), edge, strokes[byParent], s.paint("pic-line"), x, sp.y(), s.paint("pic-shape"))
+	s.text(x, sp.y()+4, `font-size="11" font-weight="bold" text-anchor="middle"`, "pic-ink", map[bool]string{true: "…", false: "?"}[p.knownElsewhere(n)])
+	s.printf("\n")
+}
+
+// parentless says where a record's parent is, if that is not in the chain.
+func (p *picture) parentless(n *chain.Node) string {
+	switch {
+	case n.Record.Msg.GetParent() == "" || n.Parent != nil || p.isBeside(n):
+		return ""
+	case p.knownElsewhere(n):
+		return "its parent is in the log outside this chain"
+	}
+	return "its parent is not in the log"
+}
+
+// knownElsewhere reports whether the log has a record's parent outside the
+// chain.
+func (p *picture) knownElsewhere(n *chain.Node) bool {
 	for _, r := range p.chain.Elsewhere {
 		if r.ID.String() == n.Record.Msg.GetParent() {
 			return true

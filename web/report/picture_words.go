@@ -1,8 +1,6 @@
 package report
 
 import (
-	"bytes"
-	"encoding/xml"
 	"fmt"
 	"strings"
 
@@ -10,27 +8,6 @@ import (
 	"github.com/onus-ledger/onus/verifier/chain"
 	"github.com/onus-ledger/onus/verifier/record"
 )
-
-// svg writes a drawing. All text goes through text or escape.
-type svg struct{ b bytes.Buffer }
-
-func (s *svg) printf(format string, args ...any) { fmt.Fprintf(&s.b, format, args...) }
-
-func (s *svg) text(x, y int, how, words string) {
-	s.printf(`<text x="%d" y="%d" %s>%s</text>`, x, y, how, escape(words))
-}
-
-// escape makes text safe between tags and in attributes.
-func escape(s string) string {
-	var b strings.Builder
-	for i, line := range strings.Split(s, "\n") {
-		if i > 0 {
-			b.WriteByte('\n')
-		}
-		xml.EscapeText(&b, []byte(line)) // a strings.Builder never fails
-	}
-	return b.String()
-}
 
 // cut shortens text to what fits in so many letters' width. Those of East Asia
 // are twice as wide.
@@ -63,67 +40,6 @@ func twoLines(s string, room int) []string {
 	return []string{cut(s, room)}
 }
 
-// kindOf names what a record is: its stages, or its body.
-func kindOf(n *chain.Node) string {
-	switch n.Opaque {
-	case chain.Withheld:
-		return "withheld"
-	case chain.Newer:
-		return "of a newer format"
-	}
-	switch b := n.Record.Msg.GetBody().(type) {
-	case nil:
-		return "withheld"
-	case *onusv1.Record_Stages:
-		var ks []string
-		if b.Stages.GetIntent() != nil {
-			ks = append(ks, "intent")
-		}
-		if b.Stages.GetInterpretation() != nil {
-			ks = append(ks, "interpretation")
-		}
-		if b.Stages.GetDecision() != nil {
-			ks = append(ks, "decision")
-		}
-		if b.Stages.GetAction() != nil {
-			ks = append(ks, "action")
-		}
-		if len(ks) > 2 {
-			return ks[0] + " to " + ks[len(ks)-1]
-		}
-		return strings.Join(ks, "+")
-	case *onusv1.Record_Outcome:
-		return "outcome"
-	case *onusv1.Record_Registration:
-		return "registration"
-	case *onusv1.Record_Trigger:
-		return "trigger"
-	case *onusv1.Record_Loss:
-		return "loss"
-	case *onusv1.Record_Genesis:
-		return "genesis"
-	case *onusv1.Record_Delegation:
-		return "grant"
-	case *onusv1.Record_Approval:
-		return "approval"
-	case *onusv1.Record_Denial:
-		return "denial"
-	case *onusv1.Record_Rejection:
-		return "rejection"
-	case *onusv1.Record_Revocation:
-		return "revocation"
-	case *onusv1.Record_Counter:
-		return "counter-record"
-	case *onusv1.Record_KeySet:
-		return "key set"
-	case *onusv1.Record_TrustBundle:
-		return "trust bundle"
-	case *onusv1.Record_Read:
-		return "read"
-	}
-	return "unknown"
-}
-
 // what says in a word or two what a record is about: the operation, the
 // proposal that is answered, what is revoked. The words of a record are not
 // shown.
@@ -134,17 +50,17 @@ func (p *picture) what(n *chain.Node) string {
 	switch b := n.Record.Msg.GetBody().(type) {
 	case *onusv1.Record_Stages:
 		if e := b.Stages.GetAction().GetElement(); e != nil {
-			return clean(record.Operation(e))
+			return Clean(record.Operation(e))
 		}
 		if e := b.Stages.GetDecision().GetProposal(); e != nil {
-			return "proposes " + clean(record.Operation(e))
+			return "proposes " + Clean(record.Operation(e))
 		}
 	case *onusv1.Record_Delegation:
 		scope := b.Delegation.GetScope()
 		if len(scope) == 0 {
 			return ""
 		}
-		s := clean(record.Operation(scope[0].GetElement()))
+		s := Clean(record.Operation(scope[0].GetElement()))
 		if len(scope) > 1 {
 			s += fmt.Sprintf(" +%d", len(scope)-1)
 		}
@@ -154,32 +70,32 @@ func (p *picture) what(n *chain.Node) string {
 	case *onusv1.Record_Denial:
 		return p.answers(b.Denial.GetProposal())
 	case *onusv1.Record_Revocation:
-		return clean(target(b.Revocation))
+		return Clean(target(b.Revocation))
 	case *onusv1.Record_Counter:
-		return clean(record.Operation(b.Counter.GetElement()))
+		return Clean(record.Operation(b.Counter.GetElement()))
 	case *onusv1.Record_Outcome:
 		return strings.ToLower(strings.TrimPrefix(b.Outcome.GetStatus().String(), "OUTCOME_STATUS_"))
 	case *onusv1.Record_Trigger:
-		return clean(b.Trigger.GetName())
+		return Clean(b.Trigger.GetName())
+	case *onusv1.Record_Review:
+		return chain.DispositionWord(b.Review.GetDisposition())
 	}
 	return ""
 }
 
 // via names the application that signed what a user says: its word, not the
 // user's own key.
-func via(n *chain.Node) string {
+func (p *picture) via(n *chain.Node) string {
 	if m := n.Record.Msg; m.GetAuthor().GetClient() != "" && m.GetUser() != "" {
-		return " via " + clean(m.GetAuthor().GetClient())
+		return " via " + p.short(partyIn{clientLane, "", "client", m.GetAuthor().GetClient(), ""})
 	}
 	return ""
 }
 
 // answers names the proposal that is approved or denied.
 func (p *picture) answers(id string) string {
-	for _, n := range p.drawn {
-		if n.Record.ID.String() == id {
-			return fmt.Sprintf("of #%d", n.Index)
-		}
+	if n := p.ids[id]; n != nil {
+		return fmt.Sprintf("of #%d", n.Index)
 	}
 	return ""
 }
@@ -204,8 +120,24 @@ func target(r *onusv1.Revocation) string {
 	return ""
 }
 
+// words says in a sentence what each column shows.
+func (p *picture) words() []Sentence {
+	var all []Sentence
+	for _, c := range p.columns {
+		if c.folded {
+			all = append(all, Sentence{-1, p.foldWords(c), p.window(c)})
+			continue
+		}
+		all = append(all, Sentence{c.node().Index, p.sentence(c.node()), p.link(c.node())})
+	}
+	return all
+}
+
 // sentence says all that is drawn of a record.
 func (p *picture) sentence(n *chain.Node) string {
+	if p.isBeside(n) {
+		return p.besideSentence(n)
+	}
 	s := fmt.Sprintf("Entry %d, %s", n.Index, kindOf(n))
 	if what := p.what(n); what != "" {
 		if e := n.Record.Msg.GetStages().GetAction().GetElement(); e != nil && !hidden(n) {
@@ -213,25 +145,27 @@ func (p *picture) sentence(n *chain.Node) string {
 		}
 		s += " (" + cut(what, 160) + ")"
 	}
-	s += ", by " + partyOf(n).full + cut(via(n), 120)
+	s += ", by " + p.full(partyOf(n)) + cut(p.via(n), 120)
 	if o, acts := p.outcome(n); acts {
 		s += ": " + string(o)
 	} else if p.marks.Grave[n.Index] {
 		s += ": a grave finding is about it"
 	}
-	if n.Parent != nil && p.at[n.Parent] != nil {
+	if n.Parent != nil {
 		s += fmt.Sprintf("; asked for by entry %d", n.Parent.Index)
 	}
 	if word := p.parentless(n); word != "" {
 		s += "; " + word
 	}
-	for _, l := range p.links {
-		if l.to == n && l.kind == byCause {
-			s += fmt.Sprintf("; because of entry %d", l.from.Index)
-		}
-		if l.to == n && l.kind == byGrant {
-			s += fmt.Sprintf("; under the grant in entry %d", l.from.Index)
-		}
+	causes := sorted(n.Causes)
+	for _, c := range causes[:min(len(causes), maxCauses)] {
+		s += fmt.Sprintf("; because of entry %d", c.Index)
+	}
+	if more := len(causes) - maxCauses; more > 0 {
+		s += fmt.Sprintf(" and %d more", more)
+	}
+	if g := p.ids[n.Record.Msg.GetGrant()]; g != nil && g != n {
+		s += fmt.Sprintf("; under the grant in entry %d", g.Index)
 	}
 	return s + "."
 }

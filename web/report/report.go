@@ -41,6 +41,8 @@ type Page struct {
 	Actions []Action
 	// Others are findings about records that are no actions.
 	Others []Finding
+	// Reviews are what officers said about it, in log order.
+	Reviews []Review
 	// Coverage says what is not wired yet.
 	Coverage []string
 	// Gaps are what was not proven.
@@ -120,7 +122,7 @@ func Of(j *chain.Judgement, said Said) *Page {
 	}
 	p.Others = findings(j.Findings)
 	for _, c := range j.Coverage {
-		p.Coverage = append(p.Coverage, clean(fmt.Sprintf("%s: %s, in %d of %d", c.Agent, chain.TitleOf(c.Code), c.Found, c.Of)))
+		p.Coverage = append(p.Coverage, Clean(fmt.Sprintf("%s: %s, in %d of %d", c.Agent, chain.TitleOf(c.Code), c.Found, c.Of)))
 	}
 	for _, f := range j.Evidence.Omissions {
 		p.Others = append(p.Others, findingOf(f))
@@ -130,7 +132,7 @@ func Of(j *chain.Judgement, said Said) *Page {
 
 func actionOf(n int, v chain.Verdict, said Said) Action {
 	a := Action{Number: n, Entry: v.Index, Title: v.Title, Outcome: string(v.Outcome), Clear: v.Outcome == chain.WithinAuthority,
-		What: describe(v.Element), Why: clean(v.Why), RestsOn: restsOn(v), Code: string(v.Code)}
+		What: describe(v.Element), Why: Clean(v.Why), RestsOn: restsOn(v), Code: string(v.Code)}
 	a.Times = fmt.Sprintf("logged %s by the log's clock; its author says %s", clock(v.LogTime), clock(v.Claimed))
 	for _, x := range v.Answers {
 		a.Answers = append(a.Answers, answerOf(x))
@@ -138,7 +140,7 @@ func actionOf(n int, v chain.Verdict, said Said) Action {
 	for _, q := range v.Words {
 		who := "the user"
 		if q.User != "" {
-			who = "user " + clean(q.User)
+			who = "user " + Clean(q.User)
 		}
 		a.Words = append(a.Words, quoteOf(fmt.Sprintf("In entry %d, %s (%s), by %s:", q.Index, who, worth(q.State), party(q.By)), q, said))
 	}
@@ -176,9 +178,9 @@ func restsOn(v chain.Verdict) string {
 func answerOf(x chain.Answer) Answer {
 	a := Answer{First: x.First, Party: party(x.Party)}
 	if u := x.Party.Unit; u != nil {
-		a.Unit, a.Post = clean(strings.Trim(u.Organisation+", "+u.Unit, ", ")), clean(u.Post)
+		a.Unit, a.Post = Clean(strings.Trim(u.Organisation+", "+u.Unit, ", ")), Clean(u.Post)
 		if a.Unit == "" {
-			a.Unit = clean(u.ID)
+			a.Unit = Clean(u.ID)
 		}
 	}
 	var roles []string
@@ -199,9 +201,9 @@ func answerOf(x chain.Answer) Answer {
 // party names who it is, without the unit; empty for an operator, who is its
 // unit.
 func party(p chain.Party) string {
-	s := clean(p.Name)
+	s := Clean(p.Name)
 	if p.Instance != "" {
-		s += ", instance " + clean(p.Instance)
+		s += ", instance " + Clean(p.Instance)
 	}
 	switch p.Kind {
 	case registry.KindOperator:
@@ -217,9 +219,9 @@ func quoteOf(lead string, q chain.Quote, said Said) Quote {
 	if said != nil {
 		var words string
 		words, out.Shown = said(q)
-		out.Words = clean(words)
+		out.Words = Clean(words)
 	} else if q.Commitment == "" {
-		out.Words, out.Shown = clean(q.Plain), true
+		out.Words, out.Shown = Clean(q.Plain), true
 	}
 	return out
 }
@@ -253,13 +255,13 @@ func findings(fs []chain.Finding) []Finding {
 func findingOf(f chain.Finding) Finding {
 	who := make([]string, len(f.Parties))
 	for i, p := range f.Parties {
-		who[i] = clean(p.String())
+		who[i] = Clean(p.String())
 	}
 	w := strings.Join(who, "; ")
 	if w == "" {
 		w = string(f.Who)
 	}
-	return Finding{Title: f.Title, Severity: string(f.Severity), Text: clean(f.Text), Who: w, State: string(f.State), Entry: f.Index, Code: clean(f.Code)}
+	return Finding{Title: f.Title, Severity: string(f.Severity), Text: Clean(f.Text), Who: w, State: string(f.State), Entry: f.Index, Code: Clean(f.Code)}
 }
 
 // describe says what was done: the operation, where, and how much.
@@ -278,7 +280,7 @@ func describe(e *onusv1.ScopeElement) string {
 	}
 	add("; quantity ", e.GetQuantity())
 	add("; to ", e.GetRecipient())
-	return clean(s)
+	return Clean(s)
 }
 
 func clock(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04:05 UTC") }

@@ -22,7 +22,7 @@ import (
 
 var update = flag.Bool("update", false, "write the files below testdata anew")
 
-const scenarios = "../../../verifier/chain/testdata"
+const scenarios = "../../verifier/chain/testdata"
 
 // of checks the evidence of a scenario.
 func of(t *testing.T, name string) *verifier.BundleReport {

@@ -36,6 +36,15 @@ func (p *Page) Text(w io.Writer) error {
 		t.head("Findings on other records")
 		t.findings("", p.Others, true)
 	}
+	if len(p.Reviews) > 0 {
+		t.head("What was done about it")
+		for _, r := range p.Reviews {
+			t.line("  - ", r.String())
+			if r.Note.Lead != "" {
+				t.line("    ", r.Note.String())
+			}
+		}
+	}
 	if len(p.Coverage) > 0 {
 		t.head("Not wired yet, and nobody's conduct")
 		for _, c := range p.Coverage {
