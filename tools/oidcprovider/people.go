@@ -20,12 +20,15 @@ type user struct {
 	Subject  string `json:"subject"`
 }
 
-// clients are two agents, what users sit in front of, and the ledger.
+// clients are two agents, what users sit in front of, the ledger, and two viewers:
+// the second without a secret. A viewer is on any port of this machine.
 var clients = map[string]client{
 	"k8s-agent":            {"k8s-agent-secret", "http://127.0.0.1/k8s-agent"},
 	"supply-chain-planner": {"supply-chain-planner-secret", "http://127.0.0.1/supply-chain-planner"},
 	"chat-frontend":        {"chat-frontend-secret", "http://127.0.0.1/chat-frontend"},
 	"onus-ledger":          {"onus-ledger-secret", "http://127.0.0.1/onus-ledger"},
+	"viewer":               {"viewer-secret", "http://127.0.0.1/sign-in/callback"},
+	"public-viewer":        {"", "http://127.0.0.1/sign-in/callback"},
 }
 
 var users = map[string]user{
@@ -55,6 +58,10 @@ func (directory) ExampleClientID() string { return storage.ServiceUserID }
 func registered() map[string]*storage.Client {
 	all := map[string]*storage.Client{}
 	for id, c := range clients {
+		if c.Secret == "" {
+			all[id] = storage.NativeClient(id, c.RedirectURI)
+			continue
+		}
 		all[id] = storage.WebClient(id, c.Secret, c.RedirectURI)
 	}
 	return all
@@ -72,6 +79,12 @@ func (c issued) IDTokenLifetime() time.Duration { return time.Hour - 2*c.ago }
 
 // ClockSkew is how long ago the library says that it issued a token.
 func (c issued) ClockSkew() time.Duration { return c.ago }
+
+// anyPort is a client at any port of this machine, as RFC 8252, section 7.3, has
+// it for what runs there.
+type anyPort struct{ op.Client }
+
+func (anyPort) ApplicationType() op.ApplicationType { return op.ApplicationTypeNative }
 
 // ownToken is a client that asks for a token of its own, not a user's: a JWT,
 // which says for whom it is.
