@@ -20,16 +20,30 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: build ## Start a ledger in a temporary directory and play a scenario on it
+run: build ## Make a ledger in a temporary directory, play scenarios on it, and serve it with its viewer
 	bin/onus demo
 
 .PHONY: build
-build: ## Build bin/onus and bin/onus-verify, static
+build: web/wasm/verify.wasm.gz ## Build bin/onus and bin/onus-verify, static
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/onus ./cmd/onus-verify
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unreleased)
+
+# The verifier for browsers, which the viewer embeds (web/wasm/README.md). It is
+# made anew when its sources, the version or Go change.
+web/wasm/verify.wasm.gz: web/wasm/.made-for $(shell find gen verifier web/report cmd/onus-verify/wasm cmd/onus-verify/page tools/verifypage go.mod go.sum \
+		-type f ! -name '*_test.go' ! -path '*/testdata/*')
+	@echo "build: the verifier for browsers"
+	@go -C tools run ./verifypage -version "$(VERSION)" -dir ../web/wasm
+
+web/wasm/.made-for: FORCE
+	@for="$(VERSION), $$(go env GOVERSION)"; [ "$$(cat $@ 2>/dev/null)" = "$$for" ] || echo "$$for" > $@
+
+.PHONY: FORCE
+FORCE:
 
 # What an auditor takes who has no Go: the same sources and the same Go give the
 # same bytes.
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unreleased)
 TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
 
 .PHONY: dist
@@ -43,12 +57,18 @@ dist: ## Build dist/: onus-verify for all systems, verify.html, and their checks
 			-ldflags "-s -w -X main.version=$(VERSION)" -o dist/$$name ./cmd/onus-verify || exit 1; \
 	done
 	@echo "dist: verify.html"
-	@go -C tools run ./verifypage -version "$(VERSION)" -o ../dist/verify.html
+	@go -C tools run ./verifypage -version "$(VERSION)" -dir ../web/wasm -o ../dist/verify.html
 	@cd dist && { sha256sum onus-verify-* verify.html 2>/dev/null || shasum -a 256 onus-verify-* verify.html; } > SHA256SUMS && cat SHA256SUMS
 
 .PHONY: test
 test: ## Run the tests; say in one line what each skipped suite needs
 	@go test -json $(PKG) | go -C tools run ./testreport
+
+# A module of its own, since it needs much that the product does not.
+.PHONY: test-peers
+test-peers: ## Hold Onus to other people's programs: Tessera, x/mod, torchwood, witnesses
+	@go -C tools/peers vet ./...
+	@go -C tools/peers test -json ./... | go -C tools run ./testreport
 
 # The packages with long versions of their tests are those with a -long flag.
 .PHONY: test-long
@@ -138,3 +158,4 @@ check-tree:
 .PHONY: clean
 clean: ## Remove what was built
 	rm -rf bin
+	find web/wasm -type f ! -name README.md -delete

@@ -59,18 +59,3 @@ func (f *bundleFlags) consistency(ctx context.Context, first, second int64) ([]t
 	}
 	return tree.ParseProof(resp.GetProof())
 }
-
-// writeFork writes the proof that a log signed two histories, after checking
-// it as whoever gets it will.
-func writeFork(path string, fork *verifier.Fork, key tree.LogKey) error {
-	if !key.IsZero() {
-		if err := fork.Check(key); err != nil {
-			return err
-		}
-	}
-	text := fmt.Sprintf("Two checkpoints of one log, of one size, with different roots. Each is signed with\nthe log's key: check both with it (c2sp.org/signed-note). An honest log never signs\nboth.\n\n%s\n%s", fork.One, fork.Other)
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		return fmt.Errorf("--fork: %w", err)
-	}
-	return nil
-}

@@ -13,10 +13,10 @@ import (
 	"strings"
 
 	"github.com/onus-ledger/onus/cmd/internal/bearer"
-	"github.com/onus-ledger/onus/web/report"
 	"github.com/onus-ledger/onus/verifier"
 	"github.com/onus-ledger/onus/verifier/evidence"
 	"github.com/onus-ledger/onus/verifier/tree"
+	"github.com/onus-ledger/onus/web/report"
 	"github.com/spf13/cobra"
 )
 
@@ -68,7 +68,7 @@ signed two histories; 4 the evidence is broken; 5 no log key was given.`,
 	fs.BoolVar(&f.asJSON, "json", false, "print JSON")
 	fs.StringVar(&f.htmlFile, "report", "", "write the report as one HTML page to this file too")
 	fs.StringVar(&f.failOn, "fail-on", "high", failOnUsage)
-	fs.StringVar(&f.forkFile, "fork", "onus-fork.txt", "where the proof of two histories is written, if there is one")
+	fs.StringVar(&f.forkFile, "fork", forkDefault, forkUsage)
 	return cmd
 }
 
@@ -105,10 +105,11 @@ func (f *bundleFlags) run(ctx context.Context, stdin io.Reader, out io.Writer, p
 		return err
 	}
 	if fork := r.Fork(); fork != nil {
-		if err := writeFork(f.forkFile, fork, trust.LogKey); err != nil {
+		path, err := writeFork(f.forkFile, fork, trust.LogKey)
+		if err != nil {
 			return err
 		}
-		fmt.Fprintf(os.Stderr, "onus-verify: the proof of two histories is in %s: whoever holds the log's key can check it\n", f.forkFile)
+		fmt.Fprintf(os.Stderr, "onus-verify: the proof of two histories is in %s: whoever holds the log's key can check it (onus-verify fork)\n", path)
 	}
 	if code := exitOf(r, floor); code != 0 {
 		return exitError(code)

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/onus-ledger/onus/web/report"
 	"github.com/onus-ledger/onus/verifier/chain"
+	"github.com/onus-ledger/onus/web/report"
 )
 
 // What a walk over a whole log says of who answers.

@@ -2,18 +2,15 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
+	"os"
 	"strings"
 	"time"
 
 	"connectrpc.com/connect"
 	"github.com/onus-ledger/onus/cmd/internal/bearer"
-	"github.com/onus-ledger/onus/cmd/internal/keyfile"
 	"github.com/onus-ledger/onus/cmd/internal/progress"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/gen/onus/v1/onusv1connect"
@@ -30,9 +27,10 @@ func newLog() *cobra.Command {
 	var asJSON, judge bool
 	var failOn, chosen string
 	cmd := &cobra.Command{
-		Use:   "log URL --log-key K",
+		Use:   "log URL|DIR --log-key K",
 		Short: "Walk a whole log and verify every entry",
-		Long: `Read every entry from the server at URL, and verify it: the hash of its bytes as
+		Long: `Read every entry from the server at URL, or from the folder DIR that onus-verify
+mirror wrote, and verify it: the hash of its bytes as
 served, its record's id and signature, that its key was bound to its author at
 that index, its stamps, its time; and that all of them make the root that the
 log's key signed. Who might sign, what was granted, revoked and used up is derived
@@ -48,10 +46,15 @@ worst chains. For this the entries are kept in memory, up to 1 GiB of them; with
 --judge=false memory does not grow with the log, but for the ids of the first 4
 million records and the registry. Uses all processors.`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 || !strings.Contains(args[0], "://") {
-				return errors.New("name the ledger's URL, such as http://127.0.0.1:8787")
+			if len(args) == 1 && strings.Contains(args[0], "://") {
+				return nil
 			}
-			return nil
+			if len(args) == 1 {
+				if info, err := os.Stat(args[0]); err == nil && info.IsDir() {
+					return nil
+				}
+			}
+			return errors.New("name the ledger's URL, such as http://127.0.0.1:8787, or the folder of a mirror")
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			key, anchored, err := optionalKey(logKey)
@@ -62,21 +65,23 @@ million records and the registry. Uses all processors.`,
 			if err != nil {
 				return err
 			}
-			client, err := newClient(args[0], token, ca)
+			v := &logVerifier{judge: judge, key: key, anchored: anchored, audit: verifier.NewPinnedAudit(roots), out: cmd.OutOrStdout(), asJSON: asJSON}
+			if strings.Contains(args[0], "://") {
+				v.client, err = newClient(args[0], token, ca)
+			} else {
+				v.mirror, err = openMirror(args[0])
+			}
 			if err != nil {
 				return err
 			}
-			floor, err := parseFailOn(failOn)
-			if err != nil {
+			if v.floor, err = parseFailOn(failOn); err != nil {
 				return err
 			}
-			var count *matching
 			if chosen != "" {
-				if count, err = newMatching(chosen); err != nil {
+				if v.match, err = newMatching(chosen); err != nil {
 					return err
 				}
 			}
-			v := &logVerifier{match: count, judge: judge, floor: floor, client: client, key: key, anchored: anchored, audit: verifier.NewPinnedAudit(roots), out: cmd.OutOrStdout(), asJSON: asJSON}
 			return v.run(cmd.Context())
 		},
 	}
@@ -93,32 +98,17 @@ million records and the registry. Uses all processors.`,
 }
 
 func newClient(url, flag, ca string) (onusv1connect.LedgerServiceClient, error) {
-	token, err := bearer.Load(flag)
+	client, err := newHTTPClient(url, flag, ca)
 	if err != nil {
 		return nil, err
 	}
-	tc := &tls.Config{MinVersion: tls.VersionTLS12}
-	if ca != "" {
-		if tc.RootCAs, err = keyfile.LoadAuthorities(ca); err != nil {
-			return nil, fmt.Errorf("--tls-ca: %w", err)
-		}
-	}
-	// A server that hangs must not hang us: dialling and answering are timed,
-	// and logVerifier times each part of a stream.
-	t, err := bearer.Transport(&http.Transport{
-		DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-		ResponseHeaderTimeout: time.Minute,
-		TLSClientConfig:       tc,
-	}, url, token)
-	if err != nil {
-		return nil, err
-	}
-	return onusv1connect.NewLedgerServiceClient(&http.Client{Transport: t}, strings.TrimSuffix(url, "/"), connect.WithReadMaxBytes(16<<20)), nil
+	return onusv1connect.NewLedgerServiceClient(client, strings.TrimSuffix(url, "/"), connect.WithReadMaxBytes(16<<20)), nil
 }
 
 // logVerifier walks one log.
 type logVerifier struct {
 	client   onusv1connect.LedgerServiceClient
+	mirror   *mirrored // instead of the client, for a log in a folder
 	key      tree.LogKey
 	anchored bool
 	audit    *verifier.Audit
@@ -141,11 +131,10 @@ const stall = time.Minute
 
 func (v *logVerifier) run(ctx context.Context) error {
 	v.started = time.Now()
-	resp, err := v.client.GetCheckpoint(ctx, &onusv1.GetCheckpointRequest{})
+	signed, err := v.signedCheckpoint(ctx)
 	if err != nil {
-		return errors.New(plain(err))
+		return err
 	}
-	signed := []byte(resp.GetCheckpoint())
 	if !v.anchored {
 		if v.key, err = v.keyFromGenesis(ctx); err != nil {
 			return err
@@ -161,6 +150,9 @@ func (v *logVerifier) run(ctx context.Context) error {
 		v.audit.Add(entries)
 		v.match.add(entries)
 	}); err != nil {
+		if v.mirror != nil && withheld(err) {
+			return v.report([]string{err.Error()})
+		}
 		return v.stopped(err)
 	}
 	if v.judge {
@@ -171,6 +163,9 @@ func (v *logVerifier) run(ctx context.Context) error {
 	problems := []string{}
 	if err := v.audit.Matches(v.checkpoint, v.key); err != nil {
 		problems = append(problems, err.Error())
+		if v.mirror != nil {
+			return v.report(problems) // each entry was held to its leaf
+		}
 		where, err := v.locate(ctx)
 		if err != nil {
 			where = []string{"which entry differs could not be found out: " + err.Error()}
@@ -184,7 +179,11 @@ func (v *logVerifier) run(ctx context.Context) error {
 // were seen count: a host cannot undo them by hanging up.
 func (v *logVerifier) stopped(err error) error {
 	rep := v.audit.Report()
-	what := fmt.Sprintf("the server stopped after %d of %d entries (%v)", rep.Entries, v.checkpoint.Size, plain(err))
+	who := "the server"
+	if v.mirror != nil {
+		who = "the mirror"
+	}
+	what := fmt.Sprintf("%s stopped after %d of %d entries (%v)", who, rep.Entries, v.checkpoint.Size, plain(err))
 	if rep.FaultCount > 0 {
 		return v.report([]string{what})
 	}
@@ -210,7 +209,11 @@ func plain(err error) string {
 // whether it agrees with itself, never enough to trust it.
 func (v *logVerifier) keyFromGenesis(ctx context.Context) (tree.LogKey, error) {
 	var key tree.LogKey
-	err := v.follow(ctx, 0, 1, func(entries [][]byte) {
+	first := func(add func([][]byte)) error { return v.follow(ctx, 0, 1, add) }
+	if v.mirror != nil {
+		first = v.mirror.first
+	}
+	err := first(func(entries [][]byte) {
 		if e, err := entry.Parse(entries[0]); err == nil {
 			if r, err := record.Parse(e.Envelope); err == nil {
 				key, _ = tree.ParseLogKey(r.Msg.GetGenesis().GetLogKey())
@@ -233,10 +236,25 @@ func (v *logVerifier) walk(ctx context.Context, add func([][]byte)) error {
 	})
 }
 
+// signedCheckpoint is what the log says of itself, unchecked.
+func (v *logVerifier) signedCheckpoint(ctx context.Context) ([]byte, error) {
+	if v.mirror != nil {
+		return v.mirror.checkpoint()
+	}
+	resp, err := v.client.GetCheckpoint(ctx, &onusv1.GetCheckpointRequest{})
+	if err != nil {
+		return nil, errors.New(plain(err))
+	}
+	return []byte(resp.GetCheckpoint()), nil
+}
+
 // follow streams the entries from first up to end.
 func (v *logVerifier) follow(ctx context.Context, first, end int64, add func([][]byte)) error {
 	if first >= end {
 		return nil
+	}
+	if v.mirror != nil {
+		return v.mirror.follow(ctx, v.checkpoint, first, end, add)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

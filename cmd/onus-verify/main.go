@@ -53,7 +53,8 @@ A file or a server never supplies its own trust root.
 
 Exit codes: 0 genuine; 1 genuine, and it shows findings at or above --fail-on;
 2 usage or I/O, nothing was judged; 3 the log signed two histories; 4 the
-evidence is broken; 5 no log key was given, so nothing is anchored.
+evidence is broken, or the log does not show what it signed; 5 no log key was
+given, or too few witnesses cosigned, so nothing is anchored.
 
 Every flag can be set in the environment: --log-key is ONUS_LOG_KEY.`,
 		SilenceErrors: true,
@@ -63,6 +64,6 @@ Every flag can be set in the environment: --log-key is ONUS_LOG_KEY.`,
 		},
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newBundle(), newReceipt(), newLog())
+	root.AddCommand(newBundle(), newReceipt(), newLog(), newFollow(), newMirror(), newFork())
 	return root
 }

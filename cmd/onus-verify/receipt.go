@@ -22,7 +22,7 @@ import (
 const maxReceiptFile = 1 << 20
 
 func newReceipt() *cobra.Command {
-	var logKey, signerKey string
+	var logKey, signerKey, entryFile string
 	var issuerKeys []string
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -31,6 +31,10 @@ func newReceipt() *cobra.Command {
 		Long: `Verify a file that onus receipt wrote: that the log with this key has this very
 record at this index. With --signer-key also that this key signed it. That the
 key was the author's is proven by the whole log, not by a receipt.
+
+The file may be a tlog-proof (c2sp.org/tlog-proof), which holds hashes only. Then
+the entry that it is about is read from the file beside it, NAME.entry beside
+NAME.tlog-proof, or from --entry.
 
 Of the user on whose behalf it was done it says what is shown: verified, if the
 file holds the user's token and --issuer-keys the keys that you hold of its
@@ -60,11 +64,20 @@ issuer; attested, if the ledger says that it checked the token; else asserted.`,
 			if err != nil {
 				return err
 			}
-			return checkReceipt(cmd.OutOrStdout(), data, key, anchored, signer, pinned, asJSON)
+			var raw []byte
+			if isTextProof(data) {
+				if raw, err = readEntry(args[0], entryFile); err != nil {
+					return err
+				}
+			} else if entryFile != "" {
+				return errors.New("--entry goes with a tlog-proof; the file given is none, and holds its record itself")
+			}
+			return checkReceipt(cmd.OutOrStdout(), data, raw, key, anchored, signer, pinned, asJSON)
 		},
 	}
 	cmd.Flags().StringVar(&logKey, "log-key", "", "the log's verifier key, or a file that holds it (log.vkey)")
 	cmd.Flags().StringVar(&signerKey, "signer-key", "", "the signer's public key, PEM")
+	cmd.Flags().StringVar(&entryFile, "entry", "", "the entry that a tlog-proof is about; default: the file beside it that ends in .entry")
 	cmd.Flags().StringArrayVar(&issuerKeys, "issuer-keys", nil, issuerKeysUsage)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
@@ -96,17 +109,10 @@ func readFile(stdin io.Reader, path string) ([]byte, error) {
 	return data, err
 }
 
-func checkReceipt(w io.Writer, data []byte, key tree.LogKey, anchored bool, signer *record.PublicKey, pinned pinnedKeys, asJSON bool) error {
-	p := new(onusv1.ProvenRecord)
-	if err := protojson.Unmarshal(data, p); err != nil {
-		return brokenReceipt(w, asJSON, "the file is not a receipt that onus receipt wrote, or it was changed")
-	}
-	env, err := record.EnvelopeFromProto(p.GetEnvelope())
+func checkReceipt(w io.Writer, data, raw []byte, key tree.LogKey, anchored bool, signer *record.PublicKey, pinned pinnedKeys, asJSON bool) error {
+	open, userToken, err := readReceipt(data, raw)
 	if err != nil {
 		return brokenReceipt(w, asJSON, record.What(err))
-	}
-	if string(env.Signature) != string(p.GetReceipt().GetSignature()) {
-		return brokenReceipt(w, asJSON, "the envelope's signature is not the one that was logged")
 	}
 	if !anchored {
 		const next = "give the log's verifier key: --log-key FILE"
@@ -120,11 +126,11 @@ func checkReceipt(w io.Writer, data []byte, key tree.LogKey, anchored bool, sign
 		fmt.Fprintln(w, "  "+next)
 		return exitError(exitUnanchored)
 	}
-	proven, err := verifier.OpenReceipt(p.GetReceipt(), env.Type, env.Payload, key, signer)
+	proven, err := open(key, signer)
 	if err != nil {
 		return brokenReceipt(w, asJSON, record.What(err))
 	}
-	user, err := judgeUser(proven, p.GetUserToken(), pinned)
+	user, err := judgeUser(proven, userToken, pinned)
 	if err != nil {
 		return brokenReceipt(w, asJSON, err.Error())
 	}
@@ -145,6 +151,37 @@ func checkReceipt(w io.Writer, data []byte, key tree.LogKey, anchored bool, sign
 	}
 	fmt.Fprintln(w, "Not proven: that the key was the author's (onus-verify log URL does), that what the record says is true, what was never submitted.")
 	return nil
+}
+
+// opener checks what was read against the log's key, and the signer's if that is
+// given.
+type opener func(key tree.LogKey, signer *record.PublicKey) (*verifier.Proven, error)
+
+// readReceipt reads a file of either kind; raw is the entry beside a tlog-proof.
+func readReceipt(data, raw []byte) (open opener, userToken string, err error) {
+	if isTextProof(data) {
+		p, err := tree.ParseTextProof(data)
+		if err != nil {
+			return nil, "", err
+		}
+		return func(key tree.LogKey, signer *record.PublicKey) (*verifier.Proven, error) {
+			return verifier.OpenProof(p, raw, key, signer)
+		}, "", nil
+	}
+	p := new(onusv1.ProvenRecord)
+	if err := protojson.Unmarshal(data, p); err != nil {
+		return nil, "", errors.New("the file is not a receipt that onus receipt wrote, or it was changed")
+	}
+	env, err := record.EnvelopeFromProto(p.GetEnvelope())
+	if err != nil {
+		return nil, "", err
+	}
+	if string(env.Signature) != string(p.GetReceipt().GetSignature()) {
+		return nil, "", errors.New("the envelope's signature is not the one that was logged")
+	}
+	return func(key tree.LogKey, signer *record.PublicKey) (*verifier.Proven, error) {
+		return verifier.OpenReceipt(p.GetReceipt(), env.Type, env.Payload, key, signer)
+	}, p.GetUserToken(), nil
 }
 
 // brokenReceipt says what is wrong and ends with exit code 4.

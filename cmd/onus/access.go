@@ -23,8 +23,10 @@ type access struct {
 
 	oidcAudience string
 	oidcClients  []string
-	// oidc reads the tokens of OpenID providers; nil without --tokens.
-	oidc *identity.OIDC
+	// tokenFile is that of --tokens, and oidc reads the tokens of OpenID
+	// providers by it; both nil without.
+	tokenFile *identity.Tokens
+	oidc      *identity.OIDC
 }
 
 func (a *access) flags(cmd *cobra.Command) {
@@ -74,6 +76,7 @@ func (a *access) apply(srv *rpc.Server, tc *tls.Config) error {
 		if tokens, err = identity.OpenTokens(a.tokens); err != nil {
 			return err
 		}
+		a.tokenFile = tokens
 		a.oidc = &identity.OIDC{Tokens: tokens, Issuers: &identity.Issuers{}, Audience: a.oidcAudience, Clients: a.oidcClients}
 		who = append(who, tokens, a.oidc)
 	}

@@ -8,11 +8,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/onus-ledger/onus/web/report"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier/chain"
 	"github.com/onus-ledger/onus/verifier/entry"
 	"github.com/onus-ledger/onus/verifier/record"
+	"github.com/onus-ledger/onus/web/report"
 	"github.com/spf13/cobra"
 )
 
@@ -149,7 +149,7 @@ func printChain(w io.Writer, resp *onusv1.GetChainResponse) error {
 	fmt.Fprintf(w, "%s; the log had %d entries then\n", count(len(c.Nodes), "record"), resp.GetSize())
 	printWho(w, c)
 	p := newChainPrinter(w, c, texts, verdict, resp.GetRecords())
-	p.words = words
+	p.words, p.reviews = words, reviewLines(c, texts)
 	for _, root := range c.Roots {
 		p.node(root, "", "")
 	}
@@ -169,7 +169,7 @@ func printWho(w io.Writer, c *chain.Chain) {
 			continue
 		}
 		m := n.Record.Msg
-		if m.GetUser() != "" {
+		if m.GetUser() != "" && m.GetReview() == nil { // an officer's is nobody's work
 			users[m.GetUser()] = true
 		}
 		if a := m.GetAuthor(); a.GetAgent() != "" {
@@ -216,6 +216,8 @@ type chainPrinter struct {
 	texts textOf
 	// words say how strong the user's word in a record is.
 	words map[int64]string
+	// reviews say of each record what came of looking into it.
+	reviews map[int64][]string
 	// verdict says who answers for each action.
 	verdict *verdict
 	// said is what there is to know of each record: by the server's judgement,
@@ -257,7 +259,7 @@ func (p *chainPrinter) node(n *chain.Node, lead, rest string) {
 	if isWithheld(n.Record) {
 		fmt.Fprintf(p.w, "%s#%d withheld  by %s\n", lead, n.Index, withheldParty(m))
 	} else {
-		fmt.Fprintf(p.w, "%s#%d %s  %s  by %s, %s\n", lead, n.Index, kind(m), describe(m, p.texts, 100), author(m),
+		fmt.Fprintf(p.w, "%s#%d %s  %s  by %s, %s\n", lead, n.Index, report.KindOf(m), describe(m, p.texts, 100), author(m),
 			time.UnixMilli(n.LogTime).UTC().Format("15:04:05.000Z"))
 	}
 	if s := p.words[n.Index]; s != "" {
@@ -270,6 +272,9 @@ func (p *chainPrinter) node(n *chain.Node, lead, rest string) {
 		if !p.everywhere[f.GetCode()] {
 			fmt.Fprintf(p.w, "%s     %s\n", rest, findingLine(f))
 		}
+	}
+	for _, s := range p.reviews[n.Index] {
+		fmt.Fprintf(p.w, "%s     %s\n", rest, s)
 	}
 	if len(n.Causes) > 0 {
 		var cs []string

@@ -23,6 +23,9 @@ import (
 // A data directory holds one ledger:
 //
 //	db/          the database
+//	guard        the rollback guard: the newest checkpoint that was signed, 0600;
+//	             --guard puts it on another disk
+//	desk/        what the viewer keeps of the log: made again if it is removed
 //	log.key      the log's private key, 0600
 //	log.vkey     the log's verifier key: give it to everybody
 //	host.key     signs what the host says itself, 0600: key sets that it fetched,
@@ -34,6 +37,8 @@ import (
 type dataDir string
 
 func (d dataDir) db() string         { return filepath.Join(string(d), "db") }
+func (d dataDir) guard() string      { return filepath.Join(string(d), "guard") }
+func (d dataDir) desk() string       { return filepath.Join(string(d), "desk") }
 func (d dataDir) logKey() string     { return filepath.Join(string(d), "log.key") }
 func (d dataDir) vkey() string       { return filepath.Join(string(d), "log.vkey") }
 func (d dataDir) contentKey() string { return filepath.Join(string(d), "content.key") }
@@ -53,6 +58,13 @@ func (d dataDir) exists() bool {
 // create makes the keys and the ledger. With admin nil it makes the first
 // administrator's key too.
 func (d dataDir) create(origin, adminName string, admin crypto.Signer, policy *onusv1.Policy) (*ledger.Ledger, error) {
+	return d.createWith(origin, adminName, admin, &onusv1.Genesis{Policy: policy}, "")
+}
+
+// createWith is create with what else the genesis is to say: administrators
+// beside the first, a predecessor. guard is the guard's path, if it is another
+// than the directory's own.
+func (d dataDir) createWith(origin, adminName string, admin crypto.Signer, says *onusv1.Genesis, guard string) (*ledger.Ledger, error) {
 	if why := record.CheckOrigin(origin); why != "" {
 		return nil, usageError{fmt.Errorf("origin %q %s: use a name such as log.example.com/agents", origin, why)}
 	}
@@ -112,13 +124,20 @@ func (d dataDir) create(origin, adminName string, admin crypto.Signer, policy *o
 	if err := keyfile.WriteNew(d.vkey(), []byte(vkey.String()+"\n"), 0o644); err != nil {
 		return nil, err
 	}
-	genesis, err := ledger.NewHostedGenesis(vkey, host.Public(), []ledger.Administrator{{Name: adminName, Key: signer.Public()}}, policy, signer, time.Now())
+	says.LogKey, says.HostKey = vkey.String(), host.Public().SPKI()
+	if len(says.Administrators) == 0 {
+		says.Administrators = []*onusv1.Administrator{{Name: adminName, PublicKey: signer.Public().SPKI()}}
+	}
+	genesis, err := ledger.SignGenesis(says, signer, time.Now())
 	if err != nil {
 		return nil, err
 	}
 	cfg, err := d.config(slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
+	}
+	if guard != "" {
+		cfg.Guard = ledger.FileGuard(guard)
 	}
 	return ledger.Create(cfg, genesis)
 }
@@ -140,7 +159,8 @@ func (d dataDir) config(log *slog.Logger) (ledger.Config, error) {
 	if err != nil || len(content) != 32 {
 		return ledger.Config{}, fmt.Errorf("content key %s is not 64 hexadecimal characters", d.contentKey())
 	}
-	cfg := ledger.Config{Dir: d.db(), Signer: key, ContentKey: content, Keys: newIssuerKeys(), Logger: log}
+	cfg := ledger.Config{Dir: d.db(), Signer: key, ContentKey: content, Keys: newIssuerKeys(), Logger: log,
+		Guard: ledger.FileGuard(d.guard())}
 	// Ledgers of before there were host keys have none.
 	if _, err := os.Lstat(d.hostKey()); !errors.Is(err, os.ErrNotExist) {
 		if cfg.HostKey, err = keyfile.LoadSigner(d.hostKey()); err != nil {

@@ -28,13 +28,14 @@ const demoOrigin = "demo.example.com/onus"
 func newDemo() *cobra.Command {
 	var data, listen string
 	var once, open bool
+	var view viewerFlags
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Make a ledger, play scenarios with real agents, verify them",
 		Long: `Make a ledger on disk, serve it, and play three scenarios with real agents, users
 and services that record over Connect: each action is logged, with its proof,
 before it happens, and all authority comes from records. Then verify the whole
-log, and go on serving.
+log, and go on serving, with the viewer for a browser.
 
   S1  a tool-like agent does what its user asked for
   S2  an agent needs more than its user may see, and has it from its operator
@@ -53,7 +54,7 @@ before, the scenarios are played once more on the same ledger.`,
 				}
 				data = filepath.Join(tmp, "ledger")
 			}
-			d := &demo{dir: dataDir(data), out: cmd.OutOrStdout(), warn: cmd.ErrOrStderr(), who: access{open: open}}
+			d := &demo{dir: dataDir(data), out: cmd.OutOrStdout(), warn: cmd.ErrOrStderr(), who: access{open: open}, view: view}
 			return d.run(cmd.Context(), listen, once)
 		},
 	}
@@ -61,6 +62,7 @@ before, the scenarios are played once more on the same ledger.`,
 	f.StringVar(&data, "data", "", "directory of the ledger; default: a new temporary one")
 	f.StringVar(&listen, "listen", defaultListen, "address to listen on; if it is the default and taken, a free one")
 	f.BoolVar(&open, "open", false, "serve everybody who reaches the port, even from other machines")
+	f.BoolVar(&view.off, "no-viewer", false, "do not serve the viewer's pages")
 	f.BoolVar(&once, "once", false, "end when all is verified, instead of serving on")
 	cmd.AddCommand(newDemoIssuer())
 	return cmd
@@ -72,6 +74,8 @@ type demo struct {
 	out    io.Writer
 	warn   io.Writer
 	who    access
+	view   viewerFlags
+	pages  *viewer
 	ledger *ledger.Ledger
 	remote remote
 	admin  *registrar
@@ -97,18 +101,22 @@ func (d *demo) run(ctx context.Context, listen string, once bool) (err error) {
 		return errors.Join(err, ln.Close(), d.ledger.Close())
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if d.pages, _, err = d.view.open(d.ledger, d.dir, &d.who, ln, false, log); err != nil {
+		return errors.Join(err, ln.Close(), d.ledger.Close())
+	}
 	serving, stop := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	srv := &rpc.Server{Ledger: d.ledger, Logger: log}
+	srv := &rpc.Server{Ledger: d.ledger, Logger: log, Pages: d.pages.handler()}
 	go func() { served <- srv.Serve(serving, ln) }()
 	defer func() {
 		stop()
-		err = errors.Join(err, <-served, d.ledger.Close())
+		err = errors.Join(err, <-served, d.pages.close(), d.ledger.Close())
 	}()
 	d.remote = remote{server: baseURL(ln, false), logKey: d.dir.vkey()}
 	if d.admin, err = d.remote.registrar(adminFlags{"root", d.dir.adminKey()}, io.Discard); err != nil {
 		return err
 	}
+	d.lookHere(once)
 	d.say("A ledger for agents: log %s in %s, served at %s", d.ledger.LogKey().Origin(), d.dir, d.remote.server)
 	d.who.announce(d.out, d.warn, srv, ln)
 
@@ -142,6 +150,14 @@ func (d *demo) run(ctx context.Context, listen string, once bool) (err error) {
 	case err := <-served:
 		served <- nil
 		return err
+	}
+}
+
+// lookHere says what to look at in a browser: the first thing that is said, and
+// the last.
+func (d *demo) lookHere(once bool) {
+	if d.pages != nil && !once {
+		d.say("Open %s : who answers for the unauthorised read in S4?", d.pages.url)
 	}
 }
 
@@ -247,6 +263,7 @@ func (d *demo) showCommands(root *agent.Receipt, once bool) {
 	d.say("  %s bundle s4.onus --log-key %s --report s4.html", verify, d.dir.vkey())
 	if !once {
 		d.say("\nServing on. Interrupt (Ctrl-C) to stop; the ledger stays in %s", d.dir)
+		d.lookHere(once)
 	}
 }
 

@@ -48,56 +48,6 @@ func author(m *onusv1.Record) string {
 	return authorName(a)
 }
 
-// kind names what a record is: its stages, or its body.
-func kind(m *onusv1.Record) string {
-	switch b := m.GetBody().(type) {
-	case *onusv1.Record_Stages:
-		var ks []string
-		if b.Stages.GetIntent() != nil {
-			ks = append(ks, "intent")
-		}
-		if b.Stages.GetInterpretation() != nil {
-			ks = append(ks, "interpretation")
-		}
-		if b.Stages.GetDecision() != nil {
-			ks = append(ks, "decision")
-		}
-		if b.Stages.GetAction() != nil {
-			ks = append(ks, "action")
-		}
-		return strings.Join(ks, "+")
-	case *onusv1.Record_Outcome:
-		return "outcome"
-	case *onusv1.Record_Registration:
-		return "registration"
-	case *onusv1.Record_Trigger:
-		return "trigger"
-	case *onusv1.Record_Loss:
-		return "loss"
-	case *onusv1.Record_Revocation:
-		return "revocation"
-	case *onusv1.Record_Genesis:
-		return "genesis"
-	case *onusv1.Record_Delegation:
-		return "grant"
-	case *onusv1.Record_Approval:
-		return "approval"
-	case *onusv1.Record_Denial:
-		return "denial"
-	case *onusv1.Record_Rejection:
-		return "rejection"
-	case *onusv1.Record_Counter:
-		return "counter-record"
-	case *onusv1.Record_KeySet:
-		return "key set"
-	case *onusv1.Record_TrustBundle:
-		return "trust bundle"
-	case *onusv1.Record_Read:
-		return "read"
-	}
-	return "unknown"
-}
-
 // describe says in one line what a record says.
 func describe(m *onusv1.Record, t textOf, limit int) string {
 	var parts []string
@@ -164,6 +114,8 @@ func describe(m *onusv1.Record, t textOf, limit int) string {
 		if b.Read.GetRecord() != "" {
 			add("of " + shortID(b.Read.GetRecord()))
 		}
+	case *onusv1.Record_Review:
+		add(describeReview(m, t, limit))
 	}
 	return strings.Join(parts, " ")
 }

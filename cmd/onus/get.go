@@ -11,6 +11,7 @@ import (
 	"github.com/onus-ledger/onus/verifier/chain"
 	"github.com/onus-ledger/onus/verifier/entry"
 	"github.com/onus-ledger/onus/verifier/record"
+	"github.com/onus-ledger/onus/web/report"
 	"github.com/spf13/cobra"
 )
 
@@ -79,7 +80,7 @@ func printRecord(out io.Writer, lr *onusv1.LoggedRecord) error {
 	if m.GetCapture() != onusv1.Capture_CAPTURE_SELF {
 		row("recorded by", chain.CaptureWord(m.GetCapture())+", not by the agent itself: who did it and when is asserted")
 	}
-	row("is", kind(m))
+	row("is", report.KindOf(m))
 	details(m, openTexts(lr.GetContents()), row)
 	if m.GetAuthor().GetAgent() != "" {
 		row("sequence", strconv.FormatInt(m.GetSequence(), 10))

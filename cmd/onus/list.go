@@ -9,6 +9,7 @@ import (
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier/record"
+	"github.com/onus-ledger/onus/web/report"
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -59,7 +60,7 @@ func newList() *cobra.Command {
 						continue
 					}
 					fmt.Fprintf(w, "#%d\t%s\t%s\t%s\t%s\t%s\n", lr.GetIndex(), lr.GetLogTime().AsTime().Format(time.RFC3339),
-						kind(lr.GetRecord()), author(lr.GetRecord()), describe(lr.GetRecord(), nil, 60), lr.GetId())
+						report.KindOf(lr.GetRecord()), author(lr.GetRecord()), describe(lr.GetRecord(), nil, 60), lr.GetId())
 				}
 				left -= len(page.GetRecords())
 				shown += len(page.GetRecords())

@@ -42,7 +42,9 @@ proof. Auditors check it with onus-verify and trust nobody.
   onus apply                      register a fleet from one file
   onus grant, intent, approve     give authority, and see what was made of it
   onus submit, list, get, chain   write and read records
+  onus review                     say what came of looking into one
   onus bundle                     hand evidence to an auditor
+  onus view                       see an evidence file in a browser
 
 Every flag can be set in the environment: --log-key is ONUS_LOG_KEY.`,
 		SilenceErrors: true,
@@ -57,11 +59,11 @@ Every flag can be set in the environment: --log-key is ONUS_LOG_KEY.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
-		newInit(), newServe(), newDemo(), newFsck(),
+		newInit(), newServe(), newDemo(), newFsck(), newStatus(), newRestore(),
 		newKey(), newToken(), newAgent(), newEnrol(), newApply(),
 		newRegister(), newIssuer(), newTrust(),
-		newGrant(), newIntent(), newApprove(), newDeny(), newSession(),
-		newSubmit(), newGet(), newList(), newReceipt(), newChain(), newBundle(),
+		newGrant(), newIntent(), newApprove(), newDeny(), newReview(), newSession(),
+		newSubmit(), newGet(), newList(), newReceipt(), newChain(), newBundle(), newView(),
 		newImport(), newBench(),
 	)
 	return root
@@ -73,6 +75,10 @@ type usageError struct{ error }
 func (e usageError) Unwrap() error { return e.error }
 
 func exitCode(err error) int {
+	var c coded
+	if errors.As(err, &c) {
+		return c.code
+	}
 	var u usageError
 	if errors.As(err, &u) || strings.HasPrefix(err.Error(), "unknown command") {
 		return 2

@@ -55,6 +55,7 @@ func TestScripts(t *testing.T) {
 			"drop":   cmdDrop,
 			"issuer": cmdIssuer,
 			"token":  cmdToken,
+			"watch":  cmdWatch,
 			"svid":   func(ts *testscript.TestScript, neg bool, args []string) { cmdSVID(t, ts, neg, args) },
 		},
 	})

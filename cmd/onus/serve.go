@@ -20,7 +20,7 @@ import (
 const defaultListen = "127.0.0.1:8787"
 
 func newInit() *cobra.Command {
-	var data, origin, admin, adminKey, revoked string
+	var data, origin, admin, adminKey, revoked, guard string
 	var plain, approvals []string
 	var recordReads, observed bool
 	cmd := &cobra.Command{
@@ -60,7 +60,7 @@ keys; move admin.key to where that person or system is.`,
 			if key == "" {
 				where = d.adminKey()
 			}
-			l, err := d.createWithKeyFile(origin, admin, key, policy)
+			l, err := d.createWithKeyFile(origin, admin, key, &onusv1.Genesis{Policy: policy}, guard)
 			if err != nil {
 				return err
 			}
@@ -76,6 +76,7 @@ keys; move admin.key to where that person or system is.`,
 	f := cmd.Flags()
 	f.StringVar(&data, "data", "", "directory to make")
 	f.StringVar(&origin, "origin", "", "the log's name")
+	f.StringVar(&guard, "guard", "", guardUsage)
 	f.StringVar(&admin, "admin", "root", "name of the first administrator")
 	f.StringVar(&adminKey, "admin-key", "", "the administrator's private key; default: make DIR/admin.key")
 	f.StringSliceVar(&plain, "plain-text", nil, "fields that may hold plain text, such as stages.intent.text, or * (default none: texts are salted commitments)")
@@ -87,37 +88,44 @@ keys; move admin.key to where that person or system is.`,
 }
 
 // createWithKeyFile is create with the administrator's key from a file.
-func (d dataDir) createWithKeyFile(origin, admin, keyFile string, policy *onusv1.Policy) (*ledger.Ledger, error) {
+func (d dataDir) createWithKeyFile(origin, admin, keyFile string, says *onusv1.Genesis, guard string) (*ledger.Ledger, error) {
 	if keyFile == "" {
-		return d.create(origin, admin, nil, policy)
+		return d.createWith(origin, admin, nil, says, guard)
 	}
 	k, err := keyfile.LoadSigner(keyFile)
 	if err != nil {
 		return nil, fmt.Errorf("administrator's key: %w", err)
 	}
-	return d.create(origin, admin, k, policy)
+	return d.createWith(origin, admin, k, says, guard)
 }
 
 func newServe() *cobra.Command {
 	var data, listen string
 	var who access
 	var secure serverTLS
+	var view viewerFlags
+	var history historyFlags
 	cmd := &cobra.Command{
 		Use:   "serve --data DIR",
-		Short: "Serve a ledger: Connect, gRPC, gRPC-Web and JSON on one port",
-		Long: `Serve the ledger in DIR until interrupted; then finish what was accepted.
+		Short: "Serve a ledger: Connect, gRPC, gRPC-Web and JSON, and the viewer, on one port",
+		Long: `Serve the ledger in DIR until interrupted; then finish what was accepted. The
+same port has the viewer, for a browser.
 
 Without --tokens, --client-ca or --workload-api everybody who reaches the port
 may do everything, so it then serves on loopback only, unless --open insists.
 With them, callers show a token (onus token new) or a client certificate, and
-each reads what its role allows. See onus token new --help for the roles.`,
+each reads what its role allows. See onus token new --help for the roles.
+
+People sign in to the viewer with an access token or, with --viewer-issuer, at an
+OpenID provider: lines oidc:ISSUER#SUB of the token file say who they are here.
+It is for auditors, compliance and administrators.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if err := checkDataFlag(data); err != nil {
 				return err
 			}
 			who.workloadAPI = secure.workloadAPI
-			if err := who.conflicts(); err != nil {
+			if err := errors.Join(who.conflicts(), view.conflicts(&who)); err != nil {
 				return err
 			}
 			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
@@ -130,7 +138,7 @@ each reads what its role allows. See onus token new --help for the roles.`,
 			if err := who.apply(srv, tc); err != nil {
 				return err
 			}
-			l, err := dataDir(data).open(log)
+			l, err := history.open(dataDir(data), log)
 			if err != nil {
 				return err
 			}
@@ -145,12 +153,17 @@ each reads what its role allows. See onus token new --help for the roles.`,
 				"or stay here       --listen "+defaultListen); err != nil {
 				return errors.Join(err, ln.Close(), l.Close())
 			}
+			pages, why, err := view.open(l, dataDir(data), &who, ln, tc != nil, log)
+			if err != nil {
+				return errors.Join(err, ln.Close(), l.Close())
+			}
 			announce(cmd.OutOrStdout(), l, dataDir(data), ln, tc != nil)
 			who.announce(cmd.OutOrStdout(), cmd.ErrOrStderr(), srv, ln)
-			srv.Ledger = l
+			pages.announce(cmd.OutOrStdout(), why)
+			srv.Ledger, srv.Pages = l, pages.handler()
 			secure.watch(cmd.Context(), log, logBundle(cmd.Context(), log, l))
 			err = srv.Serve(cmd.Context(), secure.listener(ln))
-			return errors.Join(err, l.Close())
+			return errors.Join(err, pages.close(), l.Close())
 		},
 	}
 	f := cmd.Flags()
@@ -158,6 +171,8 @@ each reads what its role allows. See onus token new --help for the roles.`,
 	f.StringVar(&listen, "listen", defaultListen, "address to listen on; port 0 takes a free one")
 	secure.flags(cmd)
 	who.flags(cmd)
+	view.flags(cmd)
+	history.flags(cmd)
 	return cmd
 }
 

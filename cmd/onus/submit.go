@@ -24,6 +24,7 @@ func newSubmit() *cobra.Command {
 		keyFile, receipt string
 		userToken        string
 		plain, asJSON    bool
+		wait             waitFlags
 	)
 	cmd := &cobra.Command{
 		Use:   "submit FILE --key FILE --log-key FILE",
@@ -48,6 +49,10 @@ unless --plain says to leave them.`,
 				return err
 			}
 			client, err := r.client()
+			if err != nil {
+				return err
+			}
+			witnessed, err := wait.witnessed()
 			if err != nil {
 				return err
 			}
@@ -77,7 +82,11 @@ unless --plain says to leave them.`,
 			if err != nil {
 				return err
 			}
-			resp, err := client.Submit(cmd.Context(), &onusv1.SubmitRequest{Envelope: rec.Envelope.Proto(), Contents: contents, UserToken: token})
+			req := &onusv1.SubmitRequest{Envelope: rec.Envelope.Proto(), Contents: contents, UserToken: token}
+			if witnessed {
+				req.Wait = onusv1.Wait_WAIT_WITNESSED
+			}
+			resp, err := client.Submit(cmd.Context(), req)
 			if err != nil {
 				return err
 			}
@@ -96,6 +105,9 @@ unless --plain says to leave them.`,
 				return printMessage(cmd.OutOrStdout(), resp)
 			}
 			printLogged(cmd.OutOrStdout(), proven, resp)
+			if witnessed {
+				return wait.say(cmd.OutOrStdout(), resp, key)
+			}
 			return nil
 		},
 	}
@@ -106,6 +118,7 @@ unless --plain says to leave them.`,
 	f.BoolVar(&plain, "plain", false, "leave plain texts plain; the log's policy must allow it")
 	f.StringVar(&receipt, "receipt", "", "write the record with its proof to this file")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
+	wait.flags(cmd)
 	return cmd
 }
 

@@ -1,21 +1,24 @@
-// Command wasm is the verifier for a browser: verify.html holds it. It gives
-// the page one function, onusCheck, and has no rule of its own: it calls what
-// onus-verify bundle calls.
+// Command wasm is the verifier for a browser: verify.html holds it, and the
+// viewer's page "Check evidence" loads it. It gives the page two functions,
+// onusCheck and onusKey, and has no rule of its own: it calls what onus-verify
+// bundle calls.
 package main
 
 import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"syscall/js"
 
-	"github.com/onus-ledger/onus/web/report"
 	"github.com/onus-ledger/onus/verifier"
 	"github.com/onus-ledger/onus/verifier/credential"
 	"github.com/onus-ledger/onus/verifier/evidence"
 	"github.com/onus-ledger/onus/verifier/tree"
+	"github.com/onus-ledger/onus/web/report"
 )
 
 // version is set when the page is made.
@@ -24,6 +27,9 @@ var version = "unreleased"
 func main() {
 	js.Global().Set("onusCheck", js.FuncOf(func(_ js.Value, args []js.Value) any {
 		return promise(func() (any, error) { return check(args[0]) })
+	}))
+	js.Global().Set("onusKey", js.FuncOf(func(_ js.Value, args []js.Value) any {
+		return promise(func() (any, error) { return key(args[0].String()) })
 	}))
 	select {} // the page calls; there is nothing else to do
 }
@@ -51,15 +57,30 @@ func promise(f func() (any, error)) js.Value {
 	return js.Global().Get("Promise").New(run)
 }
 
-// check does for the page what onus-verify bundle does in a terminal.
+// key reads a log's verifier key, and says what people know it by.
+func key(text string) (any, error) {
+	k, err := tree.ParseLogKey(strings.TrimSpace(text))
+	if err != nil {
+		return nil, fmt.Errorf("the log's key: %w: give the one line of log.vkey, NAME+HASH+KEY", err)
+	}
+	return map[string]any{"vkey": k.String(), "name": report.Clean(k.Origin()), "fingerprint": report.Fingerprint(k.String())}, nil
+}
+
+// check does for the page what onus-verify bundle does in a terminal. The answer
+// has the standing of the evidence, a line about it, the report in JSON (that of
+// [report.Page]) and, if something was judged, as a page.
 func check(in js.Value) (any, error) {
 	file := content(in.Get("bundle"))
 	sum := sha256.Sum256(file)
 	meta := report.Meta{Tool: "verify.html", Version: version, File: in.Get("name").String(), Hash: hex.EncodeToString(sum[:])}
+	if t := in.Get("tool"); t.Type() == js.TypeString {
+		meta.Tool = t.String()
+	}
 	b, err := evidence.Read(bytes.NewReader(file), evidence.Limits{})
 	var malformed *evidence.FormatError
 	if errors.As(err, &malformed) {
-		return map[string]any{"status": fmt.Sprintf("BROKEN: %v. Nothing in the file can be relied on: get it again from who supplied it.", err)}, nil
+		p := report.Unreadable(err, meta)
+		return answer(verifier.Broken, fmt.Sprintf("%s: %s. %s", p.Answer, p.Problems[0], p.AnswerText), p, "")
 	}
 	if err != nil {
 		return nil, err
@@ -72,11 +93,20 @@ func check(in js.Value) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	p := report.Bundle(r, meta)
 	var page bytes.Buffer
-	if err := report.Bundle(r, meta).HTML(&page); err != nil {
+	if err := p.HTML(&page); err != nil {
 		return nil, err
 	}
-	return map[string]any{"page": page.String(), "status": fmt.Sprintf("Checked: %s; %s.", r.Standing, r.Judgement.Outcome)}, nil
+	return answer(r.Standing, fmt.Sprintf("Checked: %s; %s.", r.Standing, r.Judgement.Outcome), p, page.String())
+}
+
+func answer(s verifier.Standing, status string, p *report.Page, page string) (any, error) {
+	b, err := json.Marshal(p)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"standing": string(s), "status": status, "report": string(b), "page": page}, nil
 }
 
 // trusted reads what the reader gave beside the file.
