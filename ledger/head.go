@@ -243,10 +243,13 @@ func (l *Ledger) get(key []byte) ([]byte, error) { return get(l.db, key) }
 
 func get(r pebble.Reader, key []byte) ([]byte, error) {
 	v, closer, err := r.Get(key)
-	if pebble.IsCorruptionError(err) {
+	switch {
+	case err == nil:
+	case err == pebble.ErrNotFound: // by far the most frequent: walking an error's tree costs more than the look-up
+		return nil, err
+	case pebble.IsCorruptionError(err):
 		return nil, damaged(fmt.Sprintf("row %q", key), err)
-	}
-	if err != nil {
+	default:
 		return nil, err
 	}
 	defer closer.Close()
