@@ -96,6 +96,12 @@ fuzz: ## Run each fuzz target for FUZZTIME, 10s unless told
 		go test "$$(dirname "$$file")" -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME); \
 	done
 
+# A picture of each page, in a real browser, of a ledger in which the demo was
+# played. Look at all of them before a release.
+.PHONY: screenshots
+screenshots: web/wasm/verify.wasm.gz ## Take pictures of the viewer's pages: docs/pictures/*.png
+	ONUS_CI=1 go test -count=1 ./cmd/onus -run '^TestBrowser$$' -args -pictures "$(CURDIR)/docs/pictures"
+
 .PHONY: bench
 bench: ## Run the Go benchmarks
 	go test -run '^$$' -bench . -benchmem $(PKG)

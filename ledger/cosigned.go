@@ -91,8 +91,12 @@ func (w *witnessing) add(h *head, i int, cs tree.Cosignature) error {
 	}
 	// The first one bounds the time best, and the witness stands by it.
 	if !slices.ContainsFunc(c.by, func(b tree.Cosignature) bool { return b.Key == cs.Key }) {
-		c.note = append(bytes.Clone(c.note), cs.Line...)
 		c.by = append(slices.Clone(c.by), cs)
+		note, err := w.join(h, c, cs)
+		if err != nil {
+			return err
+		}
+		c.note = note
 		// What was shown as witnessed is so after a crash too. This sync is not
 		// on the way of an acknowledgement.
 		if err := w.l.db.Set(keyCosigned(h.size), c.note, pebble.Sync); err != nil {
@@ -108,10 +112,28 @@ func (w *witnessing) add(h *head, i int, cs tree.Cosignature) error {
 		w.newest = c
 	}
 	if c.size >= w.met.size && w.policy.Satisfied(c.by) {
-		w.met = c
+		w.setMet(c)
 	}
 	w.notify()
 	return nil
+}
+
+// join returns the note of c with one more line. Where a note has no room for
+// it, what witnesses of earlier policies said gives way: a checkpoint that
+// nobody can read any more would be worse.
+func (w *witnessing) join(h *head, c cosigned, cs tree.Cosignature) ([]byte, error) {
+	note := append(bytes.Clone(c.note), cs.Line...)
+	if _, _, err := tree.OpenCosigned(note, w.l.signer.Key(), w.policy); err == nil {
+		return note, nil
+	}
+	note = bytes.Clone(h.checkpoint)
+	for _, b := range c.by { // cs among them
+		note = append(note, b.Line...)
+	}
+	if _, _, err := tree.OpenCosigned(note, w.l.signer.Key(), w.policy); err != nil {
+		return nil, fmt.Errorf("store the cosignature: %w", err)
+	}
+	return note, nil
 }
 
 // noteOf returns the checkpoint of a head, with its cosignatures so far.
@@ -149,11 +171,17 @@ func (w *witnessing) await(ctx context.Context, size int64) (c cosigned, missing
 		w.notify()
 	}
 	w.mu.Unlock()
-	if w.until(ctx, func() bool { c = w.met; return c.size >= size }) == nil {
-		return c, nil
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	for w.met.size < size && ctx.Err() == nil {
+		grown := w.grown
+		w.mu.Unlock()
+		select {
+		case <-grown:
+		case <-ctx.Done():
+		}
+		w.mu.Lock()
+	}
 	if w.met.size >= size {
 		return w.met, nil
 	}

@@ -43,15 +43,26 @@ func openDatabase(cfg Config, readOnly bool) (*pebble.DB, error) {
 	o := pebbleOptions(cfg)
 	o.ReadOnly = readOnly
 	db, err := pebble.Open(cfg.Dir, o)
-	switch {
+	switch err = inUse(cfg, err); {
 	case err == nil:
 		return db, nil
-	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EWOULDBLOCK):
-		return nil, fmt.Errorf("another process has %s open, perhaps onus serve: stop it first", cfg.Dir)
+	case errors.Is(err, errInUse):
+		return nil, err
 	case pebble.IsCorruptionError(err):
 		return nil, damaged(cfg.Dir, err)
 	}
 	return nil, fmt.Errorf("open database: %s", err)
+}
+
+// errInUse: the database is open already.
+var errInUse = errors.New("stop it first")
+
+// inUse says in our words that a lock is held.
+func inUse(cfg Config, err error) error {
+	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EWOULDBLOCK) {
+		return fmt.Errorf("another process has %s open, perhaps onus serve: %w", cfg.Dir, errInUse)
+	}
+	return err
 }
 
 func pebbleOptions(cfg Config) *pebble.Options {

@@ -165,6 +165,27 @@ func hammer(h *harness, durable int64, root *record.Record, pending []*record.Re
 		}
 		return err
 	})
+	reader("CosignedCheckpoint", func() error {
+		cp, err := h.key.Open(l.CosignedCheckpoint())
+		if err == nil && cp.Size != durable {
+			err = fmt.Errorf("is of size %d, durable are %d", cp.Size, durable)
+		}
+		return err
+	})
+	reader("HashTile", func() error {
+		for level := range 3 {
+			n := durable >> (tileHeight * level)
+			if _, err := l.HashTile(level, n/tileWidth, int(n%tileWidth)+1); !errors.Is(err, ErrNotFound) {
+				return fmt.Errorf("level %d, with an unsynced hash: %v, want ErrNotFound", level, err)
+			}
+		}
+		_, err := l.HashTile(0, durable/tileWidth, int(durable%tileWidth))
+		return err
+	})
+	reader("EntryTile", func() error {
+		_, err := l.EntryTile(durable/tileWidth, int(durable%tileWidth)+1)
+		return wantNotFound(err)
+	})
 	reader("Entry", func() error { _, err := l.Entry(durable); return wantNotFound(err) })
 	reader("Raw", func() error { _, err := l.Raw(durable + 1); return wantNotFound(err) })
 	reader("Receipt", func() error { _, err := l.Receipt(durable); return wantNotFound(err) })

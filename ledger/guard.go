@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,10 @@ import (
 // for the newest. Waiting for witnesses closes that gap for those who need it.
 //
 // A guard is asked by one goroutine at a time. [FileGuard] is one in a file.
+//
+// Before each save the ledger looks at what is there: if somebody else saved a
+// tree that is not in this log, another copy of it is at work, and the guard is
+// left as it is, for the next Open to see.
 type Guard interface {
 	// Load returns what was saved last. The error wraps fs.ErrNotExist if
 	// nothing was.
@@ -85,7 +90,9 @@ func noGuardYet(g Guard) error {
 	return fmt.Errorf("the rollback guard at %s is there already, and so of another ledger, or of this one before it was lost: give the new ledger a place of its own", g)
 }
 
-// checkGuard compares the durable head with what the guard has.
+// checkGuard compares the durable head with what the guard has. It writes
+// nothing: a copy that a witness refuses afterwards must not have moved the
+// guard, which then would refuse the right copy.
 func (l *Ledger) checkGuard() error {
 	if l.cfg.Guard == nil {
 		return nil
@@ -95,21 +102,24 @@ func (l *Ledger) checkGuard() error {
 	case errors.Is(err, fs.ErrNotExist) && l.cfg.AcceptMissingGuard:
 		l.cfg.Logger.Warn("the rollback guard was missing and is made anew: that this is the newest copy of the log is your word",
 			"guard", l.cfg.Guard.String(), "size", l.Size())
-		return l.guard.save(l.head.Load())
+		return nil
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w: nothing is at %s: name the place where it is, or, if you know that this is the newest copy of the log, accept it once with --accept-missing-guard",
 			ErrNoGuard, l.cfg.Guard)
 	case err != nil:
 		return fmt.Errorf("read the rollback guard: %w", err)
 	}
+	return l.compareGuard(saved)
+}
+
+// compareGuard holds the durable head to what the guard has.
+func (l *Ledger) compareGuard(saved []byte) error {
 	cp, err := l.signer.Key().Open(saved)
 	if err != nil {
-		return fmt.Errorf("the rollback guard at %s is not a checkpoint of this log: %w: restore it, or find out who changed it; it is not to be trusted as it is", l.cfg.Guard, err)
+		return fmt.Errorf("the rollback guard at %s is not a checkpoint of this log: %w: restore it, or find out who changed it; it is not to be trusted as it is. "+
+			"If you know that this is the newest copy of the log, move that file away and accept its absence once with --accept-missing-guard", l.cfg.Guard, err)
 	}
-	if err := l.compare(l.cfg.Guard.String(), cp, saved); err != nil {
-		return err
-	}
-	return l.guard.save(l.head.Load())
+	return l.compare(l.cfg.Guard.String(), cp, saved)
 }
 
 // compare holds the durable head to a checkpoint that the log signed before.
@@ -143,14 +153,25 @@ func (l *Ledger) rootAt(size int64) (tree.Hash, error) {
 
 // guardKeeper writes the guard behind the durable head.
 type guardKeeper struct {
-	guard Guard
-	mu    sync.Mutex
-	size  int64 // under mu: of what was saved last by this process
-	err   error // under mu: of the last attempt
+	turn  sync.Mutex // held while the guard is asked
+	saved []byte     // under turn: what this process saved last; nil if nothing was
+
+	mu   sync.Mutex // never held while the guard is asked: it may hang
+	size int64 // under mu: of saved
+	err  error // under mu: of the last attempt
 }
 
-func (g *guardKeeper) save(h *head) error {
-	err := g.guard.Save(h.checkpoint)
+// saveGuard puts h into the guard, unless that holds another history.
+func (l *Ledger) saveGuard(h *head) error {
+	g := l.guard
+	g.turn.Lock()
+	defer g.turn.Unlock()
+	err := l.unchangedGuard()
+	if err == nil {
+		if err = l.cfg.Guard.Save(h.checkpoint); err == nil {
+			g.saved = h.checkpoint
+		}
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.err = err; err != nil {
@@ -158,6 +179,26 @@ func (g *guardKeeper) save(h *head) error {
 	}
 	g.size = h.size
 	return nil
+}
+
+// unchangedGuard finds out whether somebody else wrote the guard since, such as
+// another copy of the log that was given the same place. One that was removed,
+// or put back from before, is written anew. The caller holds turn.
+func (l *Ledger) unchangedGuard() error {
+	switch b, err := l.cfg.Guard.Load(); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case bytes.Equal(b, l.guard.saved):
+		return nil
+	default:
+		var other *HistoryError
+		if err = l.compareGuard(b); errors.As(err, &other) {
+			return fmt.Errorf("another copy of this log is being signed, stop one of the two now: %w", err)
+		}
+		return err
+	}
 }
 
 func (g *guardKeeper) state() (size int64, err error) {
@@ -182,7 +223,7 @@ func (l *Ledger) startGuard() (stop func()) {
 			if h := l.head.Load(); h.size > size {
 				// The records are durable whether the guard is or not: what fails
 				// here must be seen, and stops nobody.
-				if err := l.guard.save(h); err != nil {
+				if err := l.saveGuard(h); err != nil {
 					l.cfg.Logger.Error("an old copy of the log could pass for the newest until this is mended", "size", h.size, "err", err)
 				} else {
 					size = h.size

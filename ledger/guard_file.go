@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -20,7 +21,25 @@ type fileGuard string
 
 func (g fileGuard) String() string { return string(g) }
 
+// regular refuses what is there and is no file. A link would be replaced by the
+// next save: whoever had the guard on another disk that way would have it on
+// this one, and not know. A pipe would hang.
+func (g fileGuard) regular() error {
+	switch info, err := os.Lstat(string(g)); {
+	case err != nil:
+		return err
+	case info.Mode()&fs.ModeSymlink != 0:
+		return fmt.Errorf("%s is a symbolic link: name the file that it leads to (--guard)", g)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is no file", g)
+	}
+	return nil
+}
+
 func (g fileGuard) Load() ([]byte, error) {
+	if err := g.regular(); err != nil {
+		return nil, err
+	}
 	f, err := os.Open(string(g))
 	if err != nil {
 		return nil, err
@@ -39,6 +58,9 @@ func (g fileGuard) Load() ([]byte, error) {
 // Save writes a new file, makes it durable, and puts it in the place of the
 // old one: a crash leaves one of the two, whole.
 func (g fileGuard) Save(checkpoint []byte) (err error) {
+	if err := g.regular(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	dir, base := filepath.Split(string(g))
 	f, err := os.CreateTemp(filepath.Clean(dir+"."), "."+base+"-*") // 0600
 	if err != nil {

@@ -60,6 +60,20 @@ func (g *heldGuard) size(t *testing.T, key tree.LogKey) int64 {
 	return cp.Size
 }
 
+// now returns what it holds, and first what was saved first, also while the
+// ledger runs.
+func (g *heldGuard) now() []byte {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.saved
+}
+
+func (g *heldGuard) first() []byte {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.all[0]
+}
+
 func guarded(t *testing.T, fs vfs.FS) (*harness, *heldGuard) {
 	g := &heldGuard{}
 	return newHarness(t, fs, func(c *Config) { c.Guard = g }), g
@@ -105,7 +119,7 @@ func TestGuardFollows(t *testing.T) {
 // once.
 func TestGuardBehind(t *testing.T) {
 	h, g := guarded(t, nil)
-	early := g.all[0]
+	early := g.first()
 	h.grow(300)
 	h.close()
 	g.saved = early
@@ -192,7 +206,7 @@ func TestGuardDamaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, other := guarded2(t, priv)
-	for _, text := range []string{"", string(other.saved), "no note\n", string(g.saved[1:]), strings.Replace(string(g.saved), "\n4\n", "\n5\n", 1)} {
+	for _, text := range []string{"", string(other.now()), "no note\n", string(g.saved[1:]), strings.Replace(string(g.saved), "\n4\n", "\n5\n", 1)} {
 		g.saved = []byte(text)
 		for _, accept := range []bool{false, true} {
 			h.cfg.AcceptMissingGuard = accept
@@ -243,7 +257,7 @@ func TestGuardNeverAhead(t *testing.T) {
 			h.ledger.Submit(context.Background(), Submission{Envelope: r.Envelope})
 		}()
 		gt.await()
-		if err := h.ledger.guard.save(h.ledger.head.Load()); err != nil {
+		if err := h.ledger.saveGuard(h.ledger.head.Load()); err != nil {
 			t.Fatal(err)
 		}
 		if got := g.size(t, h.key); got > durable {

@@ -238,7 +238,7 @@ func Create(cfg Config, genesis *record.Record) (*Ledger, error) {
 		return nil, fmt.Errorf("create ledger: %w", err)
 	}
 	if l.cfg.Guard != nil {
-		err = l.guard.save(l.head.Load())
+		err = l.saveGuard(l.head.Load())
 	}
 	if err == nil {
 		l.witnesses, err = newWitnessing(l, l.cfg.Witnesses)
@@ -269,7 +269,12 @@ func Open(cfg Config) (*Ledger, error) {
 		l.witnesses, err = newWitnessing(l, l.cfg.Witnesses)
 	}
 	if err == nil {
-		err = l.witnesses.check(l.closing)
+		if err = l.witnesses.check(l.closing); err != nil {
+			l.witnesses.disconnect()
+		}
+	}
+	if err == nil && l.cfg.Guard != nil {
+		err = l.saveGuard(l.head.Load())
 	}
 	if err != nil {
 		l.close()
@@ -291,10 +296,9 @@ func open(cfg Config, create bool) (*Ledger, error) {
 	}
 	switch {
 	case !create && there:
-		if successor, err := succeededBy(cfg); err != nil {
+		// Before the database is opened, which changes files.
+		if err := refuseSucceeded(cfg); err != nil {
 			return nil, err
-		} else if successor != "" {
-			return nil, &SucceededError{cfg.Dir, successor}
 		}
 	case !create && !there:
 		return nil, fmt.Errorf("%w: %s", ErrNotExist, cfg.Dir)
@@ -309,13 +313,21 @@ func open(cfg Config, create bool) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !create {
+		// Again, now that nobody else has the database: MarkSucceeded may have
+		// had it until a moment ago.
+		if err := refuseSucceeded(cfg); err != nil {
+			db.Close()
+			return nil, err
+		}
+	}
 	v.db = db
 	l := &Ledger{
 		cfg:      cfg,
 		db:       db,
 		vault:    v,
 		tiles:    new(tileCache),
-		guard:    &guardKeeper{guard: cfg.Guard},
+		guard:    new(guardKeeper),
 		registry: registry.New(),
 		queue:    make(chan *pending, cfg.Queue),
 	}

@@ -116,6 +116,8 @@ type search struct {
 	low, high int64
 	backward  bool
 	cursors   []*cursor
+	// step is called before each leap, and may end the search; nil: nobody counts.
+	step func() error
 }
 
 func (l *Ledger) search(q Query, low, high int64) (*search, error) {
@@ -151,11 +153,16 @@ func (s *search) next(i int64) (int64, bool, error) {
 	}
 	for agreed := 0; agreed < len(s.cursors); {
 		c := s.cursors[agreed]
-		step := c.ceil
+		leap := c.ceil
 		if s.backward {
-			step = c.floor
+			leap = c.floor
 		}
-		v, ok, err := step(i)
+		if s.step != nil {
+			if err := s.step(); err != nil {
+				return 0, false, err
+			}
+		}
+		v, ok, err := leap(i)
 		if err != nil || !ok {
 			return 0, false, err
 		}

@@ -13,6 +13,12 @@ import (
 // ReasonNoHost: the ledger has no host key to say something with.
 const ReasonNoHost = "NO_HOST_KEY"
 
+// OfficerMark goes before an officer's name where a pseudonym is minted for it:
+// what somebody does as an officer is not joined to what the same person asks an
+// agent for. Agents and operators cannot have such a name minted, so that none
+// acts in an officer's.
+const OfficerMark = "officer "
+
 // Review logs what an officer says of a record or a finding, signed by the
 // host, and returns when it is durable. Officer is the pseudonym of who is
 // signed in, on the host's word; empty if nobody is named. Note is why, or

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/onus-ledger/onus/verifier/record"
 	"github.com/onus-ledger/onus/verifier/tree"
@@ -26,39 +27,66 @@ const succeededFile = "SUCCEEDED"
 
 // MarkSucceeded marks the database, for ever, as that of a log which another
 // one succeeds: [Open] refuses it from then on. Marking again for the same
-// successor is no error.
+// successor is no error. The ledger must not be open, in this process or
+// another.
 func MarkSucceeded(cfg Config, successor string) error {
 	cfg = cfg.withDefaults()
 	if why := record.CheckOrigin(successor); why != "" {
 		return fmt.Errorf("the successor's origin %q %s", successor, why)
 	}
+	// Whoever has the database open now would sign on.
+	lock, err := pebble.LockDirectory(cfg.Dir, cfg.FS)
+	if err != nil {
+		return fmt.Errorf("mark the log as succeeded: %w", inUse(cfg, err))
+	}
+	defer lock.Close()
 	switch got, err := succeededBy(cfg); {
 	case err != nil:
 		return err
 	case got == successor:
 		return nil
-	case got != "":
+	case got != "" && got != nameLost:
 		return &SucceededError{cfg.Dir, got}
 	}
-	// A crash leaves no mark, or one that is whole: Open refuses any.
-	name := cfg.FS.PathJoin(cfg.Dir, succeededFile)
-	f, err := cfg.FS.Create(name, vfs.WriteCategoryUnspecified)
-	if err != nil {
-		return fmt.Errorf("mark the log as succeeded: %w", err)
-	}
-	_, err = io.WriteString(f, successor+"\n")
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("mark the log as succeeded: %w", err)
-	}
-	d, err := cfg.FS.OpenDir(cfg.Dir)
-	if err != nil {
-		return fmt.Errorf("mark the log as succeeded: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+	if err := writeMark(cfg, successor); err != nil {
 		return fmt.Errorf("mark the log as succeeded: %w", err)
 	}
 	return nil
 }
+
+// writeMark writes the mark beside its place, and puts it there: a crash leaves
+// no mark, or one that is whole.
+func writeMark(cfg Config, successor string) error {
+	name := cfg.FS.PathJoin(cfg.Dir, succeededFile)
+	f, err := cfg.FS.Create(name+".new", vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(f, successor+"\n")
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := cfg.FS.Rename(name+".new", name); err != nil {
+		return err
+	}
+	d, err := cfg.FS.OpenDir(cfg.Dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// refuseSucceeded returns a *[SucceededError] for a log that was given up.
+func refuseSucceeded(cfg Config) error {
+	successor, err := succeededBy(cfg)
+	if err == nil && successor != "" {
+		err = &SucceededError{cfg.Dir, successor}
+	}
+	return err
+}
+
+// nameLost stands for what a mark without a name says. Any mark counts.
+const nameLost = "another log, whose name was lost"
 
 // succeededBy returns the origin of the log's successor, or "".
 func succeededBy(cfg Config) (string, error) {
@@ -77,7 +105,7 @@ func succeededBy(cfg Config) (string, error) {
 	if s := strings.TrimSuffix(string(b), "\n"); s != "" {
 		return s, nil
 	}
-	return "another log, whose name was lost", nil
+	return nameLost, nil
 }
 
 // ReadGenesis returns the genesis of a stopped ledger, and the newest

@@ -23,7 +23,7 @@ func (l *Ledger) Judge(c *Chain) (*chain.Judgement, error) {
 	if err != nil {
 		return nil, err
 	}
-	whole := &wholeLog{l: l, size: c.Size}
+	whole := l.wholeLog(c.Size)
 	j, err := l.judgeChain(entriesOf(c), c.Elsewhere, c.Size, last.Stamp.LogTime, chain.Hand{Log: whole})
 	if err == nil && whole.err != nil {
 		return nil, whole.err

@@ -44,6 +44,7 @@ type witnessing struct {
 
 	mu      sync.Mutex
 	changed chan struct{}  // under mu: closed at each change, and replaced
+	grown   chan struct{}  // under mu: likewise, when more is witnessed
 	target  *head          // under mu: what the round asks for; nil before the first
 	wanted  int64          // under mu: the largest size that somebody waits for
 	newest  cosigned       // under mu: the largest tree with a cosignature
@@ -78,7 +79,7 @@ type WitnessState struct {
 }
 
 func newWitnessing(l *Ledger, policy *tree.Policy) (*witnessing, error) {
-	w := &witnessing{l: l, policy: policy, changed: make(chan struct{})}
+	w := &witnessing{l: l, policy: policy, changed: make(chan struct{}), grown: make(chan struct{})}
 	if policy == nil {
 		// What was cosigned under an earlier policy is still shown.
 		h := l.head.Load()
@@ -105,10 +106,19 @@ func newWitnessing(l *Ledger, policy *tree.Policy) (*witnessing, error) {
 	return w, w.load()
 }
 
-// notify tells those who wait that something changed. The caller holds mu.
+// notify tells the rounds and those who work in them that something changed.
+// The caller holds mu.
 func (w *witnessing) notify() {
 	close(w.changed)
 	w.changed = make(chan struct{})
+}
+
+// setMet says that c is witnessed, to all who wait for that. These may be many
+// thousands, so nothing else wakes them. The caller holds mu.
+func (w *witnessing) setMet(c cosigned) {
+	w.met = c
+	close(w.grown)
+	w.grown = make(chan struct{})
 }
 
 // until waits for f, which is called under mu, to return true.
@@ -142,9 +152,14 @@ func (w *witnessing) start() (stop func()) {
 	return func() {
 		cancel()
 		all.Wait()
-		for _, c := range w.clients {
-			c.Close()
-		}
+		w.disconnect()
+	}
+}
+
+// disconnect lets go of the connections that wait for another request.
+func (w *witnessing) disconnect() {
+	for _, c := range w.clients {
+		c.Close()
 	}
 }
 

@@ -119,3 +119,7 @@ func (a *Audit) judgeGroups(groups [][]int32, tell func(ChainJudgement)) {
 		tell(ChainJudgement{first.index, first.id, j})
 	})
 }
+
+// Authority returns the state of grants, limits and approvals as the log has it so
+// far, of its own: each is used by one goroutine, and not while entries are added.
+func (a *Audit) Authority() *authority.State { return authority.New(a.registry, a.store) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
@@ -58,9 +59,13 @@ type chainPage struct {
 	Cut      bool
 	Headline []chainLine
 	// Review is the newest of the chain as a whole.
-	Review  *report.Review
-	Form    *reviewForm
-	History []report.Review
+	Review *report.Review
+	Form   *reviewForm
+	// Waits: something in it waits for somebody, by the desk's rule.
+	Waits bool
+	// History are the newest of Reviewed reviews.
+	History  []report.Review
+	Reviewed int
 
 	Actions     *chainActions
 	Picture     *chainPicture
@@ -148,10 +153,7 @@ func (v *visit) loadChain() (*chainView, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := v.costly(); err != nil {
-		return nil, err
-	}
-	j, err := v.Log.Judge(id)
+	j, err := v.judge(id)
 	if err != nil {
 		return nil, err
 	}
@@ -176,8 +178,8 @@ func (v *visit) loadChain() (*chainView, error) {
 	for i, n := range j.Chain.Nodes {
 		c.at[n.Index], c.has[n.Record.ID], entries[i] = n, true, n.Entry
 	}
-	c.reviews = report.ReviewsIn(entries, c.said)
 	if j.Judgement == nil {
+		c.reviewed(entries)
 		return c, nil
 	}
 	c.marks = report.MarksOf(j.Judgement)
@@ -187,9 +189,10 @@ func (v *visit) loadChain() (*chainView, error) {
 		c.verdicts[a.Index] = a
 		c.findings[a.Index] = append(c.findings[a.Index], a.Findings...)
 	}
-	for _, f := range append(j.Judgement.Findings, j.Judgement.Evidence.Omissions...) {
+	for _, f := range slices.Concat(j.Judgement.Findings, j.Judgement.Evidence.Omissions) { // others read them too
 		c.findings[f.Index] = append(c.findings[f.Index], f)
 	}
+	c.reviewed(entries)
 	return c, nil
 }
 
@@ -203,10 +206,7 @@ func rootOf(c *chain.Chain, id record.ID) *chain.Node {
 		if n.Parent == nil && n.Record.Msg.GetReview() != nil && len(n.Causes) > 0 {
 			n = n.Causes[0]
 		}
-		for n.Parent != nil {
-			n = n.Parent
-		}
-		return n
+		return topOf(c, n)
 	}
 	return nil
 }

@@ -134,7 +134,7 @@ func bySeverity(fs []chain.Finding) {
 func (c *chainView) card(v *chain.Verdict, full bool, forms *int) chainCard {
 	card := chainCard{Index: v.Index, ID: v.Record, Outcome: v.Outcome, Title: v.Title, Why: report.Clean(v.Why), Rests: restsOn(v), Logged: v.LogTime, Code: v.Code}
 	card.Did = report.Clean(record.Operation(v.Element))
-	card.On, card.Amount = onWhat(v.Element)
+	card.On, card.Amount = c.onWhat(v.Element)
 	if n := c.at[v.Index]; n != nil {
 		card.Actor = c.author(n)
 		if u := n.Record.Msg.GetUser(); u != "" {
@@ -167,6 +167,18 @@ func (c *chainView) card(v *chain.Verdict, full bool, forms *int) chainCard {
 		card.Claims = append(card.Claims, out)
 	}
 	return card
+}
+
+// onWhat is as onWhat, with the name of a user to whom something went, for those
+// who may see it.
+func (c *chainView) onWhat(e *onusv1.ScopeElement) (on, much string) {
+	on, much = onWhat(e)
+	if r := e.GetRecipient(); record.IsPseudonym(r, record.UserPrefix) {
+		if name, _ := personName(c.realName(r)); name != "" {
+			on = strings.TrimSuffix(on, r) + report.Clean(name) // it comes last
+		}
+	}
+	return on, much
 }
 
 // onWhat says what an element was done to, and how much.

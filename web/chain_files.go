@@ -102,7 +102,11 @@ func (c *chainView) unproven() []string {
 		all = append(all, "That records are missing rests on this server's word, which chose the entries: "+titles(e.ByMaker)+".")
 	}
 	if len(e.NotLookedFor) > 0 {
-		all = append(all, "Not looked for, since only the whole log shows it: "+titles(e.NotLookedFor)+".")
+		why := "since only the whole log shows it"
+		if e.Source == chain.FromServer {
+			why = "since it takes more reading of the log than is done for one chain"
+		}
+		all = append(all, "Not looked for, "+why+": "+titles(e.NotLookedFor)+".")
 	}
 	return append(all, e.Limits...)
 }

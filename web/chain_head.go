@@ -13,6 +13,9 @@ import (
 	"github.com/onus-ledger/onus/web/report"
 )
 
+// maxHistory is how many reviews stand above a chain; all are among its records.
+const maxHistory = 50
+
 // chainQuote is somebody's words, foreign: Words is made harmless.
 type chainQuote struct {
 	Index int64
@@ -42,17 +45,33 @@ func (c *chainView) head(p *chainPage) {
 	}
 	p.Asked = c.asked()
 	p.Headline = c.headline()
+	p.Waits = c.waits()
 	for i := range c.reviews {
 		if c.reviews[i].Code == "" && c.reviews[i].Latest && c.reviews[i].Root == c.root.Index {
 			p.Review = &c.reviews[i]
 		}
 	}
-	p.History = slices.Clone(c.reviews)
+	p.Reviewed = len(c.reviews)
+	p.History = slices.Clone(c.reviews[max(0, len(c.reviews)-maxHistory):])
 	slices.Reverse(p.History)
 	if c.mayReview() {
 		f := newReviewForm(c.root.Record.ID, "", standing(p.Review), "/chain/"+c.root.Record.ID.String())
 		p.Form = &f
 	}
+}
+
+// waits reports whether somebody is waited for. Without a desk, or where it has
+// not taken in the chain yet, nobody is told that all is well.
+func (c *chainView) waits() bool {
+	if c.Desk == nil {
+		return true
+	}
+	k, err := c.Desk.Case(c.root.Record.ID)
+	if err != nil {
+		return true
+	}
+	word := reviewWord(k)
+	return word == dispositionWord(onusv1.Disposition_DISPOSITION_OPEN) || word == dispositionWord(onusv1.Disposition_DISPOSITION_ESCALATED)
 }
 
 func (c *chainView) mayReview() bool { return c.Officer != nil && c.Reviews }

@@ -184,7 +184,7 @@ func (c *chainView) hop(g *Grant, depth int) hop {
 	}
 	for i, e := range d.GetScope() {
 		s := hopScope{Did: report.Clean(record.Operation(e.GetElement()))}
-		s.On, _ = onWhat(e.GetElement())
+		s.On, _ = c.onWhat(e.GetElement())
 		if e.GetMaxItem() != "" {
 			s.Limits = append(s.Limits, "at most "+amount(e.GetMaxItem(), e.GetUnit())+" an item")
 		}
@@ -250,7 +250,7 @@ func (c *chainView) acts(p *chainPermissions) {
 	}
 	for _, v := range c.gravest() {
 		a := hopAct{Index: v.Index, ID: v.Record, Outcome: v.Outcome, Did: report.Clean(record.Operation(v.Element))}
-		a.On, a.Amount = onWhat(v.Element)
+		a.On, a.Amount = c.onWhat(v.Element)
 		if n := c.at[v.Index]; n != nil {
 			a.Who = c.author(n)
 		}

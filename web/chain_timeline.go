@@ -9,7 +9,7 @@ import (
 )
 
 // maxRows is how many records a page of a list has.
-const maxRows = 400
+const maxRows = 100
 
 // chainTimeline are the records in log order, with both clocks.
 type chainTimeline struct {

@@ -163,6 +163,9 @@ func (v *visit) find() error {
 	if v.Desk == nil {
 		return errors.New("find: no desk")
 	}
+	if err := v.costly(); err != nil { // many words, and a large log
+		return err
+	}
 	found, err := v.Desk.Find(q, findPageSize, a.cursor)
 	switch {
 	case errors.Is(err, desk.ErrCursor):

@@ -61,7 +61,8 @@ type caseRow struct {
 	Review      string
 }
 
-// person is a user: the name and who vouches for it, for those who may see it.
+// person is a user: the name and whose account it is said to be, for those who
+// may see it.
 type person struct{ Pseudonym, Name, Issuer string }
 
 func (v *visit) person(pseudonym string) *person {
@@ -210,28 +211,32 @@ func (v *visit) caseRow(c *desk.Case) caseRow {
 	return row
 }
 
-// reviewWord says how a case stands: what an officer said of it, or whether it
-// waits for one. Empty where nobody is waited for.
+// reviewWord says how a case stands: what still waits in it, by the desk's rule
+// for that, else what an officer said of it. Empty where nobody is waited for.
 func reviewWord(c *desk.Case) string {
+	escalated, said := false, ""
 	if c.Review != nil {
-		return dispositionWord(c.Review.Disposition)
+		escalated, said = c.Review.Open(), dispositionWord(c.Review.Disposition)
 	}
 	calm := c.Outcome == chain.WithinAuthority || c.Outcome == chain.NothingDone
-	worst, reviewed := "", 0
 	for _, f := range c.Findings {
-		if f.Severity != chain.High && f.Severity != chain.Critical {
-			continue
-		}
-		if f.Review == nil {
+		switch r := f.Review; {
+		case f.Severity == chain.Info:
+		case r == nil || r.Disposition == onusv1.Disposition_DISPOSITION_OPEN:
 			return "open"
-		}
-		reviewed++
-		if f.Review.Disposition == onusv1.Disposition_DISPOSITION_ESCALATED || worst == "" {
-			worst = dispositionWord(f.Review.Disposition)
+		case r.Open():
+			escalated = true
+		case said == "":
+			said = dispositionWord(r.Disposition)
 		}
 	}
-	if reviewed == 0 && !calm {
+	switch {
+	case c.Review != nil && c.Review.Disposition == onusv1.Disposition_DISPOSITION_OPEN && !calm:
+		return "open"
+	case escalated:
+		return dispositionWord(onusv1.Disposition_DISPOSITION_ESCALATED)
+	case c.Review == nil && !calm:
 		return "open"
 	}
-	return worst
+	return said
 }

@@ -20,7 +20,7 @@ func checkAnswer(t testing.TB, what string, a *answer) {
 	if strings.Contains(csp, "unsafe-inline") || strings.Contains(csp, "'unsafe-eval'") {
 		t.Errorf("%s: the content security policy is lax: %s", what, csp)
 	}
-	for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+	for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin",
 		"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin"} {
 		if got := a.header.Get(name); got != want {
 			t.Errorf("%s: %s is %q, want %q", what, name, got, want)

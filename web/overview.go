@@ -63,6 +63,11 @@ type overviewPage struct {
 	Waits            bool
 	Cases, Actions,
 	OpenTotal int
+	// Behind is how many entries of the log are not in any of this yet. Damage is
+	// how many cannot be read, and Damaged are the first of these.
+	Behind   int64
+	Damage   int
+	Damaged  []desk.Damaged
 	Outcomes []outcomeCount
 	Open     []openRow
 	Oldest   []openItem
@@ -203,13 +208,19 @@ func (d *overviewPage) open(v *visit, o *desk.Overview) {
 	case d.OpenTotal == 0:
 		d.State = "Nothing waits for anybody"
 	case d.OpenTotal == 1:
-		d.State = "1 finding waits for somebody"
+		d.State = "1 matter waits for somebody"
 	default:
-		d.State = thousands(d.OpenTotal) + " findings wait for somebody"
+		d.State = thousands(d.OpenTotal) + " matters wait for somebody"
 	}
-	if o.Behind > 0 {
-		// What waits may be among these: nothing is said of all.
-		d.State += fmt.Sprintf(", as far as judged: %s of %d", count(int(o.Behind), "entry"), o.AsOf+o.Behind) + " not taken in yet"
+	d.Damage, d.Damaged = o.Damage, o.Damaged
+	if o.Damage > 0 && d.OpenTotal == 0 {
+		d.State += ", as far as the log can be read"
+	}
+	if o.Behind > 0 { // what waits may be among these
+		d.Behind = o.Behind
+		if d.OpenTotal == 0 {
+			d.State += ", as far as the log has been judged"
+		}
 	}
 	if d.OpenTotal > 0 && oldest != 0 {
 		d.Since = oldest

@@ -23,7 +23,7 @@ type partyName struct {
 	Instance string
 	Href     string
 	// Real is the name behind a pseudonym, for those who may see it, and Issuer
-	// who vouches for it, where it is out of a token.
+	// whose account it is, if the name is right: who had it minted says so.
 	Real, Issuer string
 	// Organisation, Unit and Post answer; OperatorID is their operator's.
 	Organisation, Unit, Post, OperatorID string

@@ -243,7 +243,7 @@ func (f *fieldReader) pseudonym(out *recordField, s string, sh shape) {
 			name, issuer := personName(name)
 			out.NoteQuote = report.Clean(name)
 			if issuer != "" {
-				out.Note = "named by " + report.Clean(issuer)
+				out.Note = "said to be of " + report.Clean(issuer)
 			}
 		}
 	}

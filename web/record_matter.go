@@ -82,10 +82,7 @@ func (v *visit) matterOf(e chain.Entry) (recordMatter, error) {
 			return m, nil
 		}
 	}
-	if err := v.costly(); err != nil {
-		return m, err
-	}
-	j, err := v.Log.Judge(e.Record.ID)
+	j, err := v.judge(e.Record.ID)
 	if errors.Is(err, desk.ErrNotShown) || errors.Is(err, desk.ErrNotFound) {
 		return m, nil
 	}

@@ -56,13 +56,14 @@ type site struct {
 	mux    *http.ServeMux
 	// crowd bounds costly pages, files the evidence files under way.
 	crowd, files *crowd
+	judged       *judgedChains
 }
 
 // New returns the viewer's handler. It panics if the templates that are part
 // of the program are not good.
 func New(cfg Config) http.Handler {
 	s := &site{Config: cfg, assets: loadAssets(), mux: http.NewServeMux(),
-		crowd: newCrowd(costlyAtOnce(), patience), files: newCrowd(maxFiles, patience)}
+		crowd: newCrowd(costlyAtOnce(), patience), files: newCrowd(maxFiles, patience), judged: newJudgedChains(cfg.Log)}
 	if s.Logger == nil {
 		s.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -228,9 +228,10 @@ func partyHTML(p chain.Party) template.HTML {
 	return template.HTML(out + `</span>`)
 }
 
-// personName reads the stored name of a user: what people call them, and who
-// vouches for it. A name out of a token is its issuer, a space and the subject;
-// any other is as it was given. Both are foreign.
+// personName reads the stored name of a user: what people call them, and whose
+// account it is said to be. A name out of a token is its issuer, a space and the
+// subject; any other is as it was given. Both are foreign, and any agent may have
+// a name minted that looks like one out of a token.
 func personName(stored string) (name, issuer string) {
 	if issuer, subject, ok := strings.Cut(stored, " "); ok && subject != "" && strings.Contains(issuer, "://") {
 		return subject, issuer

@@ -16,17 +16,22 @@ import (
 
 func TestSay(t *testing.T) {
 	for in, want := range map[string]string{
-		"plain":                        "plain",
-		"a\nb\tc":                      "a b c",
-		"pay \u202eRUE 1":              `pay \u{202e}RUE 1`,
-		"✓ verified":                   `\u{2713} verified`,
-		"🔒":                            `\u{1f512}`,
-		"\x00\x1b[31m":                 `\u{0}\u{1b}[31m`,
-		"\xff":                         `\u{fffd}`,
-		"”, says the log":              `\u{201d}, says the log`,
-		strings.Repeat("ä", 300):       strings.Repeat("ä", 300),
-		strings.Repeat("ä", 301):       strings.Repeat("ä", 300) + "… [2 more bytes]",
-		strings.Repeat("x", 1<<20+300): strings.Repeat("x", 300) + "… [1\u202f048\u202f576 more bytes]",
+		"plain":                           "plain",
+		"a\nb\tc":                         "a b c",
+		"pay \u202eRUE 1":                 `pay \u{202e}RUE 1`,
+		"✓ verified":                      `\u{2713} verified`,
+		"🔒":                               `\u{1f512}`,
+		"\x00\x1b[31m":                    `\u{0}\u{1b}[31m`,
+		"\xff":                            `\u{fffd}`,
+		"\u3164":                          `\u{3164}`, // a letter by name, of which nothing is seen
+		"a\ufe0f\u034f":                   `a\u{fe0f}\u{34f}`,
+		"\u0338ok":                        `\u{338}ok`,
+		"a" + strings.Repeat("\u0301", 6): "a" + strings.Repeat("\u0301", 4) + `\u{301}\u{301}`,
+		"กิ๊ ngoạ\u0323i":                 "กิ๊ ngoạ\u0323i",
+		"”, says the log":                 `\u{201d}, says the log`,
+		strings.Repeat("ä", 300):          strings.Repeat("ä", 300),
+		strings.Repeat("ä", 301):          strings.Repeat("ä", 300) + "… [2 more bytes]",
+		strings.Repeat("x", 1<<20+300):    strings.Repeat("x", 300) + "… [1\u202f048\u202f576 more bytes]",
 	} {
 		if got := say(in); got != want {
 			t.Errorf("say(%.40q) = %.80q, want %.80q", in, got, want)
@@ -149,6 +154,8 @@ func TestCells(t *testing.T) {
 	for in, want := range map[string]string{
 		"=cmd|' /C calc'!A0": "'=cmd|' /C calc'!A0", "+1": "'+1", "-1": "'-1", "@SUM(1)": "'@SUM(1)", "  =1": "'  =1", "\t=1": "' =1",
 		"48000 EUR": "48000 EUR", "\u202e=1": `\u{202e}=1`, "": "", "a\r\nb": `a\u{d} b`,
+		// Behind a semicolon a spreadsheet may begin a cell, whatever the quotes.
+		"x; =1+1": "x; '=1+1", "x;@a": "x;'@a", `x;"=1"`: `x;'"=1"`, "a; b": "a; b", "＝1": `\u{ff1d}1`, "－1": "'－1", "＠x": "'＠x", ";": ";",
 	} {
 		if got := cells([]string{in})[0]; got != want {
 			t.Errorf("%q is %q, want %q", in, got, want)
@@ -251,4 +258,19 @@ func luminance(hex string) float64 {
 		return math.Pow((c+.055)/1.055, 2.4)
 	}
 	return .2126*lin(n>>16) + .7152*lin(n>>8) + .0722*lin(n)
+}
+
+func TestPersonName(t *testing.T) {
+	for stored, want := range map[string][2]string{
+		"https://id.example.com lead@example.com": {"lead@example.com", "https://id.example.com"},
+		"https://id.example.com Ann Example":      {"Ann Example", "https://id.example.com"},
+		"Ann Example":                             {"Ann Example", ""},
+		"https://id.example.com":                  {"https://id.example.com", ""},
+		"https://id.example.com ":                 {"https://id.example.com ", ""},
+		"":                                        {"", ""},
+	} {
+		if name, issuer := personName(stored); name != want[0] || issuer != want[1] {
+			t.Errorf("%q: %q by %q, want %q", stored, name, issuer, want)
+		}
+	}
 }

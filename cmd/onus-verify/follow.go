@@ -139,6 +139,8 @@ const (
 	longestWait = time.Minute
 )
 
+var errInterrupted = errors.New("NOT JUDGED: it was interrupted; the state is as it was")
+
 // begin makes ready to read the log from its first entry.
 func (f *follower) begin(roots *verifier.Roots) {
 	f.audit = verifier.NewPinnedAudit(roots)
@@ -149,18 +151,20 @@ func (f *follower) begin(roots *verifier.Roots) {
 
 // run follows until the context ends, or nothing more can be told.
 func (f *follower) run(ctx context.Context) error {
-	wait := f.every
 	for failures := 0; ; {
+		wait := f.every
 		err := f.round(ctx)
 		var fork *forkError
 		switch {
 		case err == nil:
-			failures, wait, f.lastSaid = 0, f.every, ""
+			failures, f.lastSaid = 0, ""
 			if f.once {
 				return f.end()
 			}
 		case errors.As(err, &fork):
 			return f.forked(fork.fork)
+		case ctx.Err() != nil && f.once:
+			return errInterrupted
 		case ctx.Err() != nil:
 			return f.end()
 		default:
@@ -176,6 +180,9 @@ func (f *follower) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			pause.Stop()
+			if f.once {
+				return errInterrupted
+			}
 			return f.end()
 		case <-pause.C:
 		}

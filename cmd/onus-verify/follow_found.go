@@ -33,7 +33,11 @@ type finding struct {
 type found struct {
 	said   map[[16]byte]bool
 	faults int64
-	worst  int // of severities; -1 if nothing was found
+	// unpinned and newer count what the auditor did not pin, and entries of a newer
+	// version, as far as they were said.
+	unpinned int
+	newer    int64
+	worst    int // of severities; -1 if nothing was found
 	// unjudged says why chains were not judged, if they were not.
 	unjudged string
 	// A look at every chain takes time, and finds what only time brings about; so
@@ -46,7 +50,8 @@ func newFound() found { return found{said: map[[16]byte]bool{}, worst: -1} }
 
 // heard marks all that the audit shows by now as said.
 func (f *found) heard(a *verifier.Audit) {
-	f.faults = a.Report().FaultCount
+	rep := a.Report()
+	f.faults, f.unpinned, f.newer = rep.FaultCount, len(rep.Unpinned), rep.NotJudged
 	f.collect(a, 0)
 }
 
@@ -61,13 +66,24 @@ func (f *found) look(a *verifier.Audit, from int64, all bool, out *events) {
 		out.finding(finding{Severity: chain.Critical, Code: verifier.BrokenEntry, Entry: -1, Text: fmt.Sprintf("%d more entries are broken", more), Chain: -1})
 	}
 	f.faults = rep.FaultCount
+	say := func(n finding) {
+		f.worst = max(f.worst, slices.Index(severities, n.Severity))
+		out.finding(n)
+	}
+	for _, u := range rep.Unpinned[f.unpinned:] {
+		say(finding{Severity: chain.Warn, Code: u.Finding, Entry: u.Index, Text: u.Detail, Chain: -1})
+	}
+	f.unpinned = len(rep.Unpinned)
+	if n := rep.NotJudged - f.newer; n > 0 {
+		say(finding{Severity: chain.Warn, Code: "NOT_JUDGED", Entry: -1, Text: fmt.Sprintf("%s of a newer version: the hash was checked, and not what they say: a newer onus-verify can tell", entries(n)), Chain: -1})
+	}
+	f.newer = rep.NotJudged
 	// At most a twentieth of the time goes into looks at everything.
 	if all || time.Since(f.lastFull) > max(time.Minute, 20*f.took) {
 		from = 0
 	}
 	for _, n := range f.collect(a, from) {
-		f.worst = max(f.worst, slices.Index(severities, n.Severity))
-		out.finding(n)
+		say(n)
 	}
 	if f.unjudged != "" {
 		out.unjudged(f.unjudged)
@@ -130,6 +146,13 @@ func findingsOf(c verifier.ChainJudgement) []finding {
 // judged counts as high, as everywhere.
 func (f *found) fails(floor int) bool {
 	return f.worst >= floor || f.unjudged != "" && slices.Index(severities, chain.High) >= floor
+}
+
+func entries(n int64) string {
+	if n == 1 {
+		return "1 entry"
+	}
+	return fmt.Sprintf("%d entries", n)
 }
 
 // events prints what happens, a line each.

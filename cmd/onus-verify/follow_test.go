@@ -10,14 +10,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
+	"github.com/onus-ledger/onus/verifier/tiles"
 	"github.com/onus-ledger/onus/verifier/tree"
 	"golang.org/x/mod/sumdb/note"
-	"golang.org/x/mod/sumdb/tlog"
 )
 
 var testLogger = slog.New(slog.DiscardHandler)
@@ -48,7 +48,7 @@ func TestFollowGrowth(t *testing.T) {
 		if l.stateSize(t, dir) != size {
 			t.Errorf("the state is of %d entries, want %d", l.stateSize(t, dir), size)
 		}
-		if code, said := l.once(t, f, dir); code != 0 || said != "" {
+		if code, said := l.once(t, f, dir); code != 0 || strings.Count(said, "\n") != 1 || !strings.Contains(said, " 0 of them new") {
 			t.Errorf("size %d, nothing new: %d\n%s", size, code, said)
 		}
 		was = size
@@ -153,106 +153,6 @@ func (w lineWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A second history under the same key: at the same size, and grown past it. The
-// proof is in a file that x/mod alone accepts.
-func TestFollowFork(t *testing.T) {
-	l := newLogged(t)
-	l.growTo(6)
-	old := l.clone() // put back later
-	l.growTo(20)
-	for _, size := range []int64{20, 21, 32, 300} {
-		dir := t.TempDir()
-		f := newFront(t, l.handler())
-		if code, said := l.once(t, f, dir); code != exitFindings {
-			t.Fatalf("first: %d\n%s", code, said)
-		}
-		old.growTo(size)
-		f.show(old.handler())
-		code, said := l.once(t, f, dir)
-		if code != exitFork || !strings.Contains(said, "FORK: log log.example.com/agents signed two histories") {
-			t.Fatalf("size %d: %d\n%s", size, code, said)
-		}
-		text, err := os.ReadFile(filepath.Join(dir, "fork.txt"))
-		must(t, err)
-		fork, err := tree.ParseFork(text)
-		if err != nil || fork.Check(l.key) != nil {
-			t.Errorf("size %d: the proof does not hold (%v)\n%s", size, err, text)
-		}
-		if err := forkByModAlone(text, l.key.String()); err != nil {
-			t.Errorf("size %d: x/mod alone does not accept it: %v\n%s", size, err, text)
-		}
-		if l.stateSize(t, dir) != 20 || !bytes.Equal(fork.Older, l.Checkpoint()) {
-			t.Errorf("size %d: what was seen before was forgotten", size)
-		}
-		// Found again, it is the same proof; another one replaces none.
-		if code, _ := l.once(t, f, dir); code != exitFork || exists(filepath.Join(dir, "fork-2.txt")) {
-			t.Errorf("size %d, again: %d", size, code)
-		}
-		old.growTo(size + 1)
-		if code, _ := l.once(t, f, dir); code != exitFork || !exists(filepath.Join(dir, "fork-2.txt")) {
-			t.Errorf("size %d, another: %d", size, code)
-		}
-	}
-}
-
-// An old copy that was put back shows fewer entries. By itself that proves nothing;
-// once it grows past what was seen, there is the proof.
-func TestFollowRollback(t *testing.T) {
-	l := newLogged(t)
-	l.growTo(6)
-	old := l.clone()
-	l.growTo(20)
-	f, dir := newFront(t, l.handler()), t.TempDir()
-	l.once(t, f, dir)
-	f.show(old.handler())
-	code, said := l.once(t, f, dir)
-	if code != exitBroken || !strings.Contains(said, "ROLLED BACK: the log shows 6 entries, and has signed 20 before") || exists(filepath.Join(dir, "fork.txt")) {
-		t.Errorf("rolled back: %d\n%s", code, said)
-	}
-	kept, err := os.ReadFile(filepath.Join(dir, "state.rollback"))
-	if err != nil || !bytes.Equal(kept, old.Checkpoint()) || l.stateSize(t, dir) != 20 {
-		t.Errorf("not both checkpoints are kept (%v)", err)
-	}
-	old.growTo(12)
-	if code, _ := l.once(t, f, dir); code != exitBroken {
-		t.Errorf("grown, and still smaller: %d", code)
-	}
-	old.growTo(25)
-	if code, said := l.once(t, f, dir); code != exitFork {
-		t.Errorf("grown past it: %d\n%s", code, said)
-	}
-	// The honest log is back: nothing was lost.
-	f.show(l.handler())
-	if code, said := l.once(t, f, dir); code != 0 {
-		t.Errorf("the honest log again: %d\n%s", code, said)
-	}
-}
-
-// Whoever has read the larger log in one go proves the fork to the smaller one too.
-func TestFollowForkBehind(t *testing.T) {
-	l := newLogged(t)
-	l.growTo(6)
-	old := l.clone()
-	l.growTo(300)
-	f, dir := newFront(t, l.handler()), t.TempDir()
-	v, _, diary := l.follower(t, f, dir, false)
-	must(t, v.round(t.Context()))
-	f.show(old.handler())
-	if err := v.round(t.Context()); err == nil || !strings.Contains(err.Error(), "shows 6 entries") {
-		t.Fatalf("an old copy, unchanged: %v", err)
-	}
-	old.growTo(40)
-	err := v.run(t.Context())
-	if codeOf(err) != exitFork {
-		t.Fatalf("%v\n%s", err, diary)
-	}
-	text, err := os.ReadFile(filepath.Join(dir, "fork.txt"))
-	must(t, err)
-	if err := forkByModAlone(text, l.key.String()); err != nil {
-		t.Errorf("x/mod alone does not accept it: %v\n%s", err, text)
-	}
-}
-
 // Servers that do not give what was signed: the log is not believed, and not
 // accused; what was seen stays.
 func TestFollowHostile(t *testing.T) {
@@ -290,7 +190,7 @@ func TestFollowHostile(t *testing.T) {
 		"gigabytes of entries":      {instead(good, "/tile/entries/", gigabytes), exitUsage, "more than"},
 		"changed hashes":            {instead(good, "/tile/0/", changed(good)), exitBroken, "WITHHELD"},
 		"changed hashes of level 1": {instead(good, "/tile/1/", changed(good)), exitBroken, "WITHHELD"},
-		"changed entries":           {instead(good, "/tile/entries/001", changed(good)), exitBroken, "in tile/entries/001.p/144"},
+		"changed entries":           {instead(good, "/tile/entries/001", changed(good)), exitBroken, "tile/entries/001.p/144"},
 		"another log's entries":     {instead(good, "/tile/entries/", other.handler().ServeHTTP), exitBroken, "WITHHELD"},
 		"hashes are missing":        {instead(good, "/tile/0/", http.NotFound), exitBroken, "WITHHELD"},
 		"entries are missing":       {instead(good, "/tile/entries/", http.NotFound), exitBroken, "That is no proof of two histories"},
@@ -379,6 +279,36 @@ func TestFollowPolicy(t *testing.T) {
 	}
 }
 
+// A host that signs what it changed: the tree fits, and the entry is broken. It is
+// said once, and the log stays broken.
+func TestFollowBroken(t *testing.T) {
+	l := newLogged(t)
+	l.growTo(7)
+	entries, err := tiles.ParseEntries(get(t, newFront(t, l.handler()).URL+"/tile/entries/000.p/7"), 7)
+	must(t, err)
+	entries[5][len(entries[5])-1] ^= 1 // the signature is last
+	f, hashes := tree.NewFrontier(), []byte(nil)
+	for _, raw := range entries {
+		h := tree.LeafHash(raw)
+		f.Append(h, nil)
+		hashes = append(hashes, h[:]...)
+	}
+	host, err := tree.NewLogSigner(origin, l.cfg.Signer)
+	must(t, err)
+	signed, err := host.Sign(7, f.Root())
+	must(t, err)
+	front, dir := newFront(t, http.FileServerFS(fstest.MapFS{
+		"checkpoint": {Data: signed}, "tile/0/000.p/7": {Data: hashes}, "tile/entries/000.p/7": {Data: tiles.FormatEntries(entries)},
+	})), t.TempDir()
+	code, said := l.once(t, front, dir)
+	if code != exitBroken || !strings.Contains(said, "CRITICAL BROKEN_SIGNATURE entry 5: ") || l.stateSize(t, dir) != 7 {
+		t.Errorf("%d\n%s", code, said)
+	}
+	if code, said := l.once(t, front, dir); code != exitBroken || strings.Contains(said, "BROKEN_SIGNATURE") {
+		t.Errorf("again: %d\n%s", code, said)
+	}
+}
+
 // States that are not of this log are refused, and so are those that were changed.
 func TestFollowState(t *testing.T) {
 	l, other := newLogged(t), newLogged(t)
@@ -410,57 +340,4 @@ func FuzzLoadState(f *testing.F) {
 			t.Fatalf("a state that the log did not sign: %q", text)
 		}
 	})
-}
-
-// forkByModAlone checks the text of a fork as docs/tlog.md says: with x/mod, and
-// without a line of ours.
-func forkByModAlone(text []byte, vkey string) error {
-	v, err := note.NewVerifier(vkey)
-	if err != nil {
-		return err
-	}
-	parts := strings.Split(string(text), "\n\n")
-	if len(parts) != 5 {
-		return fmt.Errorf("%d parts", len(parts))
-	}
-	open := func(msg string) (size int64, root tlog.Hash, err error) {
-		n, err := note.Open([]byte(msg), note.VerifierList(v))
-		if err != nil {
-			return 0, root, err
-		}
-		lines := strings.Split(n.Text, "\n")
-		if size, err = strconv.ParseInt(lines[1], 10, 64); err != nil {
-			return 0, root, err
-		}
-		root, err = tlog.ParseHash(lines[2])
-		return size, root, err
-	}
-	older, olderRoot, err := open(parts[1] + "\n\n" + parts[2] + "\n")
-	if err != nil {
-		return err
-	}
-	newer, newerRoot, err := open(parts[3] + "\n\n" + parts[4])
-	if err != nil {
-		return err
-	}
-	if older == newer {
-		if olderRoot == newerRoot {
-			return fmt.Errorf("one root")
-		}
-		return nil
-	}
-	head := strings.Split(parts[0], "\n")
-	root, err := tlog.ParseHash(strings.TrimPrefix(head[1], "root "))
-	if err != nil || root == olderRoot {
-		return fmt.Errorf("the root is the one that was signed, or none (%v)", err)
-	}
-	var proof tlog.TreeProof
-	for _, line := range head[2:] {
-		h, err := tlog.ParseHash(line)
-		if err != nil {
-			return err
-		}
-		proof = append(proof, h)
-	}
-	return tlog.CheckTree(proof, newer, newerRoot, older, root)
 }

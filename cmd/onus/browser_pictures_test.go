@@ -81,4 +81,12 @@ func takePictures(t *testing.T, b *tab, w *browserWorld) {
 	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(*pictures, "chain-forced-colours.png"), png, 0o644))
+	b.media("")
+	b.viewport(1440, 900)
+	for name, path := range map[string]string{"overview": "/", "chain": chain} {
+		b.open(path)
+		pdf, err := chromedp.Run(b.ctx, chromedp.PrintToPDF(chromedp.PDFPaper(chromedp.PaperA4), chromedp.PDFPrintBackground()))
+		must(t, err)
+		must(t, os.WriteFile(filepath.Join(*pictures, name+".pdf"), pdf, 0o644))
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,7 +32,7 @@ func TestBrowser(t *testing.T) {
 	chromium := startChromium(t)
 	w := makeBrowserWorld(t)
 	part := func(name string, test func(*testing.T, *tab, *browserWorld)) {
-		t.Run(name, func(t *testing.T) { test(t, openTab(t, chromium, w.url), w) })
+		t.Run(name, func(t *testing.T) { test(t, openTab(t, chromium, w.url, ""), w) })
 	}
 	if *pictures != "" {
 		part("pictures", takePictures)
@@ -80,18 +81,22 @@ type tab struct {
 	t   *testing.T
 	ctx context.Context
 	url string // of the site, without a slash at its end
+	// also is where else its pages lead to, on purpose; none if empty.
+	also string
 
 	mu      sync.Mutex                   // guards what follows
 	wrong   []string                     // complaints of the browser
 	pending map[network.RequestID]string // requests without an answer yet
 	bytes   float64                      // received, headers included
+	posts   map[network.RequestID]bool   // forms that were sent
+	origins map[network.RequestID]string // the Origin of a request, as it was sent
 }
 
 // openTab opens a tab at a site. What the browser complains of by the end of the
 // test fails it, and so does a request to anywhere else.
-func openTab(t *testing.T, chromium context.Context, url string) *tab {
+func openTab(t *testing.T, chromium context.Context, url, also string) *tab {
 	t.Helper()
-	b := &tab{t: t, url: url, pending: map[network.RequestID]string{}}
+	b := &tab{t: t, url: url, also: also, pending: map[network.RequestID]string{}, posts: map[network.RequestID]bool{}, origins: map[network.RequestID]string{}}
 	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithListener(b.listen))
 	t.Cleanup(cancel)
 	must(t, chromedp.Do(ctx))
@@ -105,10 +110,20 @@ func openTab(t *testing.T, chromium context.Context, url string) *tab {
 		}
 	})
 	b.viewport(1440, 900)
-	// The cost of a page is that of who comes for the first time.
-	_, err := chromedp.Call(b.ctx, network.SetCacheDisabled, network.SetCacheDisabledParams{CacheDisabled: true})
-	must(t, err)
+	b.cold()
 	return b
+}
+
+// cold lets every page cost what it costs who comes for the first time.
+func (b *tab) cold() { b.t.Helper(); b.cache(false) }
+
+// warm lets the browser keep what it may.
+func (b *tab) warm() { b.t.Helper(); b.cache(true) }
+
+func (b *tab) cache(on bool) {
+	b.t.Helper()
+	_, err := chromedp.Call(b.ctx, network.SetCacheDisabled, network.SetCacheDisabledParams{CacheDisabled: !on})
+	must(b.t, err)
 }
 
 // listen hears what a page should never give cause for: exceptions, anything in
@@ -124,15 +139,25 @@ func (b *tab) listen(ev any) {
 	case *runtime.EventConsoleAPICalled:
 		complain("console %s", ev.Type)
 	case *log.EventEntryAdded:
+		if b.elsewhere(ev.Entry.URL) {
+			return
+		}
 		complain("%s %s: %s %s", ev.Entry.Source, ev.Entry.Level, ev.Entry.Text, ev.Entry.URL)
 	case *network.EventRequestWillBeSent:
 		if strings.HasPrefix(ev.Request.URL, b.url+"/assets/icon.") {
 			return // of the browser's own, which does not always say how it ended
 		}
 		b.pending[ev.RequestID] = ev.Request.URL
-		if u := ev.Request.URL; b.url != "" && !strings.HasPrefix(u, b.url+"/") && !strings.HasPrefix(u, "data:") && !strings.HasPrefix(u, "blob:"+b.url) {
+		if u := ev.Request.URL; !b.elsewhere(u) && !strings.HasPrefix(u, b.url+"/") && !strings.HasPrefix(u, "data:") && !strings.HasPrefix(u, "blob:"+b.url) {
 			complain("a request to elsewhere: %s", u)
 		}
+		if ev.Request.Method == http.MethodPost {
+			b.posts[ev.RequestID] = true
+		}
+		b.anonymous(ev.RequestID)
+	case *network.EventRequestWillBeSentExtraInfo:
+		b.origins[ev.RequestID], _ = ev.Headers["Origin"].(string)
+		b.anonymous(ev.RequestID)
 	case *network.EventLoadingFinished:
 		b.bytes += ev.EncodedDataLength
 		delete(b.pending, ev.RequestID)
@@ -143,6 +168,18 @@ func (b *tab) listen(ev any) {
 		delete(b.pending, ev.RequestID)
 	}
 }
+
+// anonymous complains of a form of the site that is sent without its origin: a
+// server that sees no Sec-Fetch-Site, over plain HTTP or from an older browser,
+// takes it for one of another site. Either event may come first.
+func (b *tab) anonymous(id network.RequestID) {
+	if b.posts[id] && b.origins[id] == "null" {
+		b.wrong = append(b.wrong, "a form is sent with Origin: null")
+	}
+}
+
+// elsewhere reports whether an address is of the other site that is looked at.
+func (b *tab) elsewhere(url string) bool { return b.also != "" && strings.HasPrefix(url, b.also) }
 
 func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
@@ -215,14 +252,21 @@ func (b *tab) says(what string, want ...string) {
 	}
 }
 
-// waitFor polls until an expression holds.
+// waitFor polls until an expression holds in the page that is there by then.
 func (b *tab) waitFor(what, expression string, args ...any) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
-	defer cancel()
-	if _, err := chromedp.Run(ctx, chromedp.Poll[bool]("("+fmt.Sprintf(expression, args...)+") ? true : undefined")); err != nil {
-		b.t.Fatalf("%s: %v; the page says %.1000s", what, err, b.text("main"))
+	if len(args) > 0 {
+		expression = fmt.Sprintf(expression, args...)
 	}
+	var last error
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
+		var holds bool
+		// Where a page has just gone, there is nothing to ask.
+		if holds, last = chromedp.Run(b.ctx, chromedp.Evaluate[bool]("!!("+expression+")")); last == nil && holds {
+			return
+		}
+	}
+	b.t.Fatalf("%s: it does not come about (%v); the page says %.1000s", what, last, b.text("main"))
 }
 
 // finder finds what people can click by its text: all of it, or if nothing has
@@ -260,12 +304,12 @@ func (b *tab) follow(text, within string) {
 // arrive does what leads to another page, and waits for that.
 func (b *tab) arrive(step chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	resp, err := chromedp.RunResponse(b.ctx, step)
-	if err != nil {
-		b.t.Fatalf("after %s: %v", eval[string](b, "location.href"), err)
-	}
-	if resp == nil || resp.Status != 200 {
-		b.t.Errorf("%+v", resp)
+	b.settle()
+	from := eval[string](b, "globalThis.left = true, location.href")
+	b.do(step)
+	b.waitFor("another page after "+from, `!globalThis.left && document.readyState === "complete"`)
+	if status := eval[int](b, `performance.getEntriesByType("navigation")[0].responseStatus`); status != http.StatusOK {
+		b.t.Errorf("%s: status %d", eval[string](b, "location.href"), status)
 	}
 	b.settle()
 }
@@ -351,5 +395,5 @@ func (b *tab) accessible(what, axe string) {
 // focused says what has the focus.
 func (b *tab) focused() string {
 	b.t.Helper()
-	return eval[string](b, `((e) => (e.innerText || e.getAttribute("aria-label") || e.name || e.tagName).replace(/\s+/g, " ").trim().slice(0, 80))(document.activeElement)`)
+	return eval[string](b, `((e) => (e.getAttribute("aria-label") || e.innerText || e.name || e.tagName).replace(/\s+/g, " ").trim().slice(0, 80))(document.activeElement)`)
 }

@@ -7,12 +7,15 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
+	"github.com/onus-ledger/onus/cmd/internal/keyfile"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/ledger"
 	"github.com/onus-ledger/onus/verifier/record"
 	"github.com/onus-ledger/onus/verifier/tree"
 	"github.com/spf13/cobra"
+	"golang.org/x/mod/sumdb/note"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -59,7 +62,7 @@ func (r *restore) run(out io.Writer) error {
 	case r.data == "" || r.from == "" || r.origin == "":
 		return usageError{errors.New("name the new directory, the old copy and the new log: --data NEWDIR --from OLDCOPY --successor ORIGIN")}
 	case dataDir(r.data).exists():
-		return fmt.Errorf("%w: %s", ledger.ErrExists, r.data)
+		return fmt.Errorf("%w: %s: name a new directory; or, if an earlier restore was cut off before it said that it made the ledger there, remove that one", ledger.ErrExists, r.data)
 	}
 	if why := record.CheckOrigin(r.origin); why != "" {
 		return usageError{fmt.Errorf("successor %q %s: use a name such as log.example.com/agents-2", r.origin, why)}
@@ -81,16 +84,25 @@ func (r *restore) run(out io.Writer) error {
 	if key.Origin() == r.origin {
 		return usageError{fmt.Errorf("the successor needs a name of its own: %s is that of the old log, which is never signed again", r.origin)}
 	}
-	last, where, err := r.lastKnown(key, own)
+	known, err := r.lastKnown(key, own)
 	if err != nil {
 		return err
 	}
+	last := known.signed
 	adminKey := r.adminKey
 	if adminKey == "" {
 		adminKey = old.adminKey()
 	}
-	if _, err := os.Stat(adminKey); err != nil {
-		return fmt.Errorf("the first administrator of the old log, %s, signs the new genesis: name that key with --admin-key: %w", was.GetAdministrators()[0].GetName(), err)
+	// All that can be refused is refused before the old log is given up.
+	first := was.GetAdministrators()[0]
+	switch signer, err := keyfile.LoadRecordSigner(adminKey); {
+	case err != nil:
+		return fmt.Errorf("the first administrator of the old log, %s, signs the new genesis: name that key with --admin-key: %w", first.GetName(), err)
+	case !bytes.Equal(signer.Public().SPKI(), first.GetPublicKey()):
+		return fmt.Errorf("the key %s is not that of the first administrator of the old log, %s, who signs the new genesis: name that key with --admin-key", adminKey, first.GetName())
+	}
+	if err := r.ready(); err != nil {
+		return err
 	}
 	// The mark comes first: if the rest fails, the old log is given up all the
 	// same, and the same command goes on from there.
@@ -99,17 +111,16 @@ func (r *restore) run(out io.Writer) error {
 	}
 	says := &onusv1.Genesis{Policy: proto.CloneOf(was.GetPolicy()), Administrators: was.GetAdministrators(),
 		Predecessor: &onusv1.Predecessor{LogKey: key.String(), Checkpoint: last}}
-	l, err := dataDir(r.data).createWithKeyFile(r.origin, was.GetAdministrators()[0].GetName(), adminKey, says, r.guard)
+	l, err := dataDir(r.data).createWithKeyFile(r.origin, first.GetName(), adminKey, says, r.guard)
 	if err != nil {
 		return err
 	}
 	defer l.Close()
-	cp, err := key.Open(last)
-	if err != nil {
-		return err
-	}
 	fmt.Fprintf(out, "Made ledger %s in %s\n\n", r.origin, r.data)
-	fmt.Fprintf(out, "  succeeds       %s, of which %d entries were known (%s)\n", key.Origin(), cp.Size, where)
+	fmt.Fprintf(out, "  succeeds       %s, of which %d entries were known (%s)\n", key.Origin(), known.Size, known.where)
+	if known.forked != "" {
+		fmt.Fprintf(out, "  WARNING        %s has another tree of as many entries: the old log's key signed two histories; keep both checkpoints as evidence\n", known.forked)
+	}
 	fmt.Fprintf(out, "  log key        %s\n                 %s (give it to everybody who verifies)\n", l.LogKey(), dataDir(r.data).vkey())
 	fmt.Fprintf(out, "  administrators as before; the new log holds nothing else: register operators, agents and keys again\n")
 	fmt.Fprintf(out, "\nThe old log in %s is marked and will not be opened again. Keep it for auditors, and destroy every other copy of its log.key.\n", r.from)
@@ -117,23 +128,59 @@ func (r *restore) run(out io.Writer) error {
 	return nil
 }
 
-// lastKnown returns the newest checkpoint of the old log, as the log alone
-// signed it, and where it was found.
-func (r *restore) lastKnown(key tree.LogKey, own []byte) (last []byte, where string, err error) {
-	last, where = own, "the copy's own"
-	size := int64(0)
-	take := func(b []byte, from string) error {
-		cp, err := key.Open(b)
-		if err != nil {
-			return fmt.Errorf("%s: %w", from, err)
-		}
-		if cp.Size > size {
-			last, where, size = b, from, cp.Size
-		}
+// ready makes the new directory, and finds out whether a ledger can be made in it.
+func (r *restore) ready() error {
+	if err := os.MkdirAll(r.data, 0o700); err != nil {
+		return err
+	}
+	if files, err := os.ReadDir(r.data); err != nil {
+		return err
+	} else if len(files) > 0 {
+		return fmt.Errorf("%s holds other files: name a new directory for the ledger", r.data)
+	}
+	if r.guard == "" {
 		return nil
 	}
-	if err := take(own, where); err != nil {
-		return nil, "", err
+	if _, err := os.Stat(filepath.Dir(r.guard)); err != nil {
+		return fmt.Errorf("the new log's guard: %w", err)
+	}
+	switch _, err := ledger.FileGuard(r.guard).Load(); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("the new log's guard: %w", err)
+	}
+	return fmt.Errorf("the new log's guard: %s is there already, and so of another log: give the new one a place of its own", r.guard)
+}
+
+// known is the newest checkpoint of the old log that was found.
+type known struct {
+	tree.Checkpoint
+	signed []byte // as the log alone signed it
+	where  string
+	forked string // where one of the same size and another root was found
+}
+
+// lastKnown returns the last known checkpoint of the old log. Those of witnesses
+// and auditors carry cosignatures, for which a genesis has no room.
+func (r *restore) lastKnown(key tree.LogKey, own []byte) (*known, error) {
+	var last known
+	take := func(b []byte, where string) error {
+		cp, err := key.Open(b)
+		if err != nil {
+			return fmt.Errorf("%s: %w", where, err)
+		}
+		switch {
+		case cp.Size > last.Size:
+			last = known{Checkpoint: cp, where: where}
+			last.signed, err = bare(key, b)
+		case cp.Size == last.Size && cp.Root != last.Root:
+			last.forked = where
+		}
+		return err
+	}
+	if err := take(own, "the copy's own"); err != nil {
+		return nil, err
 	}
 	guard := r.oldGuard
 	if guard == "" {
@@ -142,20 +189,37 @@ func (r *restore) lastKnown(key tree.LogKey, own []byte) (last []byte, where str
 	switch b, err := ledger.FileGuard(guard).Load(); {
 	case errors.Is(err, fs.ErrNotExist) && r.oldGuard == "":
 	case err != nil:
-		return nil, "", fmt.Errorf("the old log's guard: %w", err)
+		return nil, fmt.Errorf("the old log's guard: %w", err)
 	default:
 		if err := take(b, guard); err != nil {
-			return nil, "", err
+			return nil, err
 		}
 	}
 	if r.checkpoint != "" {
 		b, err := readBounded(r.checkpoint, tree.MaxCheckpoint)
 		if err != nil {
-			return nil, "", fmt.Errorf("checkpoint: %w", err)
+			return nil, fmt.Errorf("checkpoint: %w", err)
 		}
 		if err := take(b, r.checkpoint); err != nil {
-			return nil, "", err
+			return nil, err
 		}
 	}
-	return bytes.Clone(last), where, nil
+	return &last, nil
+}
+
+// bare returns a checkpoint with the log's signature alone.
+func bare(key tree.LogKey, signed []byte) ([]byte, error) {
+	v, err := note.NewVerifier(key.String())
+	if err != nil {
+		return nil, err
+	}
+	n, err := note.Open(signed, note.VerifierList(v))
+	if err != nil {
+		return nil, err
+	}
+	b := []byte(n.Text + "\n")
+	for _, s := range n.Sigs {
+		b = fmt.Appendf(b, "— %s %s\n", s.Name, s.Base64)
+	}
+	return b, nil
 }

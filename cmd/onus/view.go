@@ -13,9 +13,11 @@ import (
 	"time"
 
 	"github.com/onus-ledger/onus/cmd/internal/keyfile"
+	"github.com/onus-ledger/onus/cmd/internal/progress"
 	"github.com/onus-ledger/onus/ledger/rpc"
 	"github.com/onus-ledger/onus/verifier"
 	"github.com/onus-ledger/onus/verifier/evidence"
+	"github.com/onus-ledger/onus/verifier/tree"
 	"github.com/onus-ledger/onus/web"
 	"github.com/onus-ledger/onus/web/desk"
 	"github.com/onus-ledger/onus/web/filelog"
@@ -35,10 +37,11 @@ const (
 func newView() *cobra.Command {
 	var logKey, listen string
 	cmd := &cobra.Command{
-		Use:   "view FILE",
-		Short: "Show an evidence file in a browser",
-		Long: `Verify an evidence file that onus bundle wrote, and show it with the viewer's
-pages on this machine, without a ledger. Nothing can be changed there.
+		Use:   "view FILE|DIR",
+		Short: "Show an evidence file, or the mirror of a log, in a browser",
+		Long: `Verify an evidence file that onus bundle wrote, or the whole log in a folder that
+onus-verify mirror wrote, and show it with the viewer's pages on this machine,
+without a ledger. Nothing can be changed there.
 
 The file never says which key to trust. Without --log-key it is shown as what it
 is: a file that agrees with itself, and nobody vouches for whose it is.
@@ -47,7 +50,7 @@ Exit codes: 0 shown until interrupted; 2 nothing was judged; 3 the log signed tw
 histories; 4 the evidence is broken, and is not shown.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usageError{errors.New("name one evidence file")}
+				return usageError{errors.New("name one evidence file, or the folder of a mirror")}
 			}
 			return nil
 		},
@@ -61,7 +64,7 @@ histories; 4 the evidence is broken, and is not shown.`,
 }
 
 func view(ctx context.Context, out io.Writer, path, logKey, listen string) (err error) {
-	f, err := openEvidence(path, logKey)
+	f, err := openShown(ctx, path, logKey)
 	if err != nil {
 		return err
 	}
@@ -100,7 +103,7 @@ func view(ctx context.Context, out io.Writer, path, logKey, listen string) (err 
 		return ended(ctx, err)
 	}
 	fmt.Fprintf(out, "%s\n", standingOf(f, path))
-	fmt.Fprintf(out, "  %d entries of %d that log %s had\n", len(f.Report().Evidence.Leaves), f.Size(), f.Origin())
+	fmt.Fprintf(out, "  %d entries of %d that log %s had\n", f.Shown(), f.Size(), f.Origin())
 	fmt.Fprintf(out, "Open %s/ : read-only, on this machine. Interrupt (Ctrl-C) to end.\n", baseURL(ln, false))
 	select {
 	case <-ctx.Done():
@@ -118,8 +121,16 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
+// shown is a log out of a file or a folder.
+type shown interface {
+	web.Log
+	// Standing says how well it is anchored, Shown how many entries are there.
+	Standing() verifier.Standing
+	Shown() int
+}
+
 // filePages are the viewer's pages over a file.
-func filePages(f *filelog.File, d *desk.Desk, path string, log *slog.Logger) http.Handler {
+func filePages(f shown, d *desk.Desk, path string, log *slog.Logger) http.Handler {
 	return web.New(web.Config{Log: f, Desk: d, Source: standingOf(f, path), Logger: log,
 		Who: func(*http.Request) (web.Viewer, error) {
 			return web.Viewer{Role: "reading a file", Contents: true}, nil
@@ -127,7 +138,7 @@ func filePages(f *filelog.File, d *desk.Desk, path string, log *slog.Logger) htt
 }
 
 // standingOf says what a file is worth.
-func standingOf(f *filelog.File, path string) string {
+func standingOf(f shown, path string) string {
 	name := filepath.Base(path)
 	if f.Standing() == verifier.Genuine {
 		return name + ": genuine evidence, under the log key that you gave"
@@ -135,19 +146,41 @@ func standingOf(f *filelog.File, path string) string {
 	return name + ": it agrees with itself; you gave no log key, so nothing shows whose it is"
 }
 
-// openEvidence opens what is to be shown. A folder with a mirrored log is to be
-// opened here too.
-func openEvidence(path, logKey string) (*filelog.File, error) {
-	var trust verifier.Trust
+// openShown opens an evidence file, or a folder with a mirrored log.
+func openShown(ctx context.Context, path, logKey string) (shown, error) {
+	var key tree.LogKey
 	if logKey != "" {
 		var err error
-		if trust.LogKey, err = keyfile.LoadLogKey(logKey); err != nil {
+		if key, err = keyfile.LoadLogKey(logKey); err != nil {
 			return nil, usageError{fmt.Errorf("--log-key: %w", err)}
 		}
 	}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return nil, usageError{fmt.Errorf("%s is a folder: name an evidence file, as onus bundle writes it", path)}
+		return openMirror(ctx, path, key)
 	}
+	return openEvidence(path, key)
+}
+
+// openMirror opens a folder that onus-verify mirror wrote.
+func openMirror(ctx context.Context, path string, key tree.LogKey) (shown, error) {
+	root, err := os.OpenRoot(path) // nothing outside is read, wherever a link leads
+	if err != nil {
+		return nil, coded{err, exitNotJudged}
+	}
+	bar := progress.New("entries")
+	m, err := filelog.OpenMirror(ctx, root.FS(), key, bar.Update)
+	bar.Clear()
+	switch {
+	case filelog.IsBroken(err):
+		return nil, coded{fmt.Errorf("%s: %w: nothing in it can be relied on; onus-verify log says all that is wrong", path, err), exitBroken}
+	case err != nil:
+		return nil, coded{fmt.Errorf("%s: %w", path, err), exitNotJudged}
+	}
+	return m, nil
+}
+
+func openEvidence(path string, key tree.LogKey) (shown, error) {
+	trust := verifier.Trust{LogKey: key}
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, coded{err, exitNotJudged}

@@ -110,7 +110,7 @@ func TestViewRefuses(t *testing.T) {
 		"no evidence":    {[]string{write("hello.onus", []byte("hello"))}, 4, "hello.onus"},
 		"another's key":  {[]string{whole, "--log-key", otherKey(t)}, 4, "BROKEN_CHECKPOINT"},
 		"no file":        {[]string{filepath.Join(dir, "nothing")}, 2, "no such file"},
-		"a folder":       {[]string{dir}, 2, "is a folder"},
+		"a folder":       {[]string{dir}, 2, "it is no mirror of a log"},
 		"no key":         {[]string{whole, "--log-key", "hello"}, 2, "--log-key"},
 		"other machines": {[]string{whole, "--listen", "0.0.0.0:0"}, 2, "use a loopback address"},
 		"no argument":    {nil, 2, "name one evidence file"},

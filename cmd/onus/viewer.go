@@ -24,9 +24,13 @@ type ledgerLog struct{ l *ledger.Ledger }
 
 var _ web.Log = ledgerLog{}
 
-// found says what the ledger does not have in the viewer's words.
+// found says what the ledger does not have, or has damaged, in the viewer's words.
 func found(err error) error {
-	if errors.Is(err, ledger.ErrNotFound) {
+	var damage *ledger.CorruptionError
+	switch {
+	case errors.As(err, &damage):
+		return fmt.Errorf("%w: %w", desk.ErrDamaged, err)
+	case errors.Is(err, ledger.ErrNotFound):
 		return fmt.Errorf("%w: %w", desk.ErrNotFound, err)
 	}
 	return err
@@ -83,7 +87,7 @@ func (g ledgerLog) Judge(id record.ID) (*desk.Judged, error) {
 	}
 	last, err := g.l.Entry(c.Size - 1)
 	if err != nil {
-		return nil, err
+		return nil, found(err)
 	}
 	entries := make([]chain.Entry, len(c.Entries))
 	for i, e := range c.Entries {
@@ -93,7 +97,7 @@ func (g ledgerLog) Judge(id record.ID) (*desk.Judged, error) {
 		Chain: chain.Build(entries, c.Elsewhere, g.l.Registry().Genesis().GetPolicy())}
 	if !c.Cut {
 		if out.Judgement, err = g.l.Judge(c); err != nil {
-			return nil, err
+			return nil, found(err)
 		}
 	}
 	return out, nil
@@ -198,7 +202,7 @@ func (o ledgerOfficer) pseudonym(field, name string) (string, error) {
 		return "", &record.Error{Reason: record.ReasonInvalid, Field: field,
 			Detail: fmt.Sprintf("has more than %d bytes, or characters that do not print", maxOfficer), Next: "write the name as people do"}
 	}
-	ps, err := o.l.Mint(ledger.NameUser, []string{"officer " + name})
+	ps, err := o.l.Mint(ledger.NameUser, []string{ledger.OfficerMark + name})
 	if err != nil {
 		return "", err
 	}

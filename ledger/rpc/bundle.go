@@ -10,11 +10,16 @@ import (
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/gen/onus/v1/onusv1connect"
 	"github.com/onus-ledger/onus/ledger"
+	"github.com/onus-ledger/onus/verifier/evidence"
 	"github.com/onus-ledger/onus/verifier/record"
 )
 
 // MaxChunk is the most bytes of a file in one message of a stream.
 const MaxChunk = 256 << 10
+
+// maxBundling is how many evidence files are made at once: each is gathered,
+// judged and verified in memory. Callers beyond that wait.
+const maxBundling = 4
 
 // GetBundle makes an evidence file and streams it. It is whole and verified
 // before its first byte leaves.
@@ -42,7 +47,7 @@ func (s *service) sendBundle(ctx context.Context, req *onusv1.GetBundleRequest, 
 		return err
 	}
 	recorded := s.recordReads(ctx, "GetBundle", req.GetIds())
-	b, err := s.ledger.Bundle(ctx, ledger.Ask{IDs: ids, Where: req.GetWhere(), RegistryReference: req.GetRegistryReference(), Reader: s.reader(s.view(ctx), req)})
+	b, err := s.bundle(ctx, ledger.Ask{IDs: ids, Where: req.GetWhere(), RegistryReference: req.GetRegistryReference(), Reader: s.reader(s.view(ctx), req)})
 	if err != nil {
 		return err
 	}
@@ -54,6 +59,17 @@ func (s *service) sendBundle(ctx context.Context, req *onusv1.GetBundleRequest, 
 		return err
 	}
 	return w.flush()
+}
+
+// bundle has the ledger make an evidence file when it is this call's turn.
+func (s *service) bundle(ctx context.Context, ask ledger.Ask) (*evidence.Bundle, error) {
+	select {
+	case s.bundling <- struct{}{}:
+		defer func() { <-s.bundling }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return s.ledger.Bundle(ctx, ask)
 }
 
 // asked parses the ids, and holds them to the log: of what it does not have no

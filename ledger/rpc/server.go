@@ -76,7 +76,7 @@ func (s *Server) Handler(stopping context.Context) http.Handler {
 		g.who = identity.Open{}
 	}
 	guarded := connect.WithRequestGate(g.enter)
-	svc := &service{ledger: s.Ledger, log: log, guard: g, stopping: stopping}
+	svc := &service{ledger: s.Ledger, log: log, guard: g, stopping: stopping, bundling: make(chan struct{}, maxBundling)}
 	mux.Handle(onusv1connect.NewLedgerServiceHandler(svc,
 		guarded, connect.WithConditionalHandlerOptions(readLimit), connect.WithCompressMinBytes(4096), strictJSON()))
 	mux.Handle(grpchealth.NewHandler(health{s}))

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect"
@@ -31,6 +32,8 @@ type service struct {
 	guard  *guard
 	// stopping ends streams when the server shuts down.
 	stopping context.Context
+	// bundling has a place for each evidence file in the making.
+	bundling chan struct{}
 }
 
 func (s *service) Submit(ctx context.Context, req *onusv1.SubmitRequest) (*onusv1.SubmitResponse, error) {
@@ -113,7 +116,7 @@ func submission(req *onusv1.SubmitRequest) (ledger.Submission, error) {
 		Contents: req.GetContents(), UserToken: req.GetUserToken()}, nil
 }
 
-func (s *service) Mint(_ context.Context, req *onusv1.MintRequest) (*onusv1.MintResponse, error) {
+func (s *service) Mint(ctx context.Context, req *onusv1.MintRequest) (*onusv1.MintResponse, error) {
 	kinds := map[onusv1.NameKind]ledger.NameKind{
 		onusv1.NameKind_NAME_KIND_USER:    ledger.NameUser,
 		onusv1.NameKind_NAME_KIND_SUBJECT: ledger.NameSubject,
@@ -125,6 +128,12 @@ func (s *service) Mint(_ context.Context, req *onusv1.MintRequest) (*onusv1.Mint
 	}
 	if n := len(req.GetNames()); n == 0 || n > 256 {
 		return nil, s.fail(&record.Error{Reason: record.ReasonInvalid, Field: "names", Detail: fmt.Sprintf("has %d names", n), Next: "send 1 to 256"})
+	}
+	for i, name := range req.GetNames() {
+		if kind == ledger.NameUser && strings.HasPrefix(name, ledger.OfficerMark) && callerOf(ctx).Scoped() {
+			return nil, s.fail(&record.Error{Reason: record.ReasonInvalid, Field: fmt.Sprintf("names[%d]", i),
+				Detail: fmt.Sprintf("begins with %q, which marks officers who review", ledger.OfficerMark), Next: "use the user's name as it is"})
+		}
 	}
 	ps, err := s.ledger.Mint(kind, req.GetNames())
 	if err != nil {

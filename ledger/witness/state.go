@@ -32,29 +32,37 @@ type State struct {
 // log's own head, of which size and signed checkpoint are given.
 //
 // The read side of c2sp.org/tlog-witness answers with a checkpoint. Not all
-// witnesses have it, so the question is put to add-checkpoint otherwise: "from
-// this size to this size". It proves nothing new; a witness that has another
-// size says so.
+// witnesses have it, and what it shows may be from a cache and old; so, unless
+// it shows more than the log has, the question is put to add-checkpoint too:
+// "from this size to this size". It proves nothing new; a witness that has
+// another size says so.
 func (c *Client) State(ctx context.Context, size int64, checkpoint []byte) (State, error) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
 	s, err := c.read(ctx)
-	if err == nil {
-		return s, nil
-	}
 	if ctx.Err() != nil {
-		return State{}, err
+		return s, err
+	}
+	shown := err == nil
+	if shown && s.Size > size {
+		return s, nil
 	}
 	var other *SizeError
 	var status *StatusError
 	_, err = c.Add(ctx, size, nil, checkpoint)
 	switch {
+	case err == nil && shown:
+		s.Agrees = true
+		return s, nil
 	case err == nil:
 		return State{Size: size, Agrees: true}, nil
-	case errors.As(err, &other):
+	case errors.As(err, &other) && (!shown || other.Size > size):
 		return State{Size: other.Size}, nil
-	case errors.As(err, &status) && status.Disagrees():
+	case errors.As(err, &status) && status.Disagrees() && (!shown || s.Size < size):
 		return State{Size: size, Disagrees: true}, nil
+	case shown:
+		// A word that adds nothing to the proof.
+		return s, nil
 	}
 	return State{}, err
 }

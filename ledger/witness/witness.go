@@ -40,6 +40,8 @@ const (
 	Timeout = 5 * time.Second
 	// maxRetryAfter bounds how long a witness may have us stay away.
 	maxRetryAfter = time.Minute
+	// maxTime is the last second of the year 9999, where calendars and JSON end.
+	maxTime = 253402300799
 )
 
 // Client asks one witness about one log. Its methods are safe for concurrent
@@ -224,7 +226,13 @@ func (c *Client) cosignature(checkpoint, lines []byte) (tree.Cosignature, error)
 		return tree.Cosignature{}, fmt.Errorf("the witness's answer is no good: %w", err)
 	}
 	for _, cs := range cosigned {
-		if cs.Key == c.witness.Key {
+		switch {
+		case cs.Key != c.witness.Key:
+		case cs.Time == 0 || cs.Time > maxTime:
+			// Whether its clock is right is not for us to say, ours may be wrong;
+			// this is no clock.
+			return tree.Cosignature{}, fmt.Errorf("the witness's answer is no good: %d seconds since 1970 is no time to have cosigned at", cs.Time)
+		default:
 			return cs, nil
 		}
 	}

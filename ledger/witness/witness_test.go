@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -225,6 +226,9 @@ func TestAnswers(t *testing.T) {
 		{"a page", body("<html>welcome</html>\n"), "no good"},
 		{"another key", body(stranger.Line(signed, 1)), "no cosignature by w.example.com"},
 		{"another size", body(w.Line(smaller, 1)), "does not verify"},
+		{"no time", body(w.Line(signed, 0)), "is no time to have cosigned at"},
+		{"after the year 9999", body(w.Line(signed, 253402300800)), "is no time to have cosigned at"},
+		{"at the end of time", body(w.Line(signed, math.MaxInt64)), "is no time to have cosigned at"},
 		{"a note", body(string(cp) + good), "without signature lines"},
 		{"too long", body(strings.Repeat(good, 200)), "more than 16384 bytes"},
 		{"gigabytes", func(rw http.ResponseWriter, r *http.Request) {
@@ -390,6 +394,34 @@ func TestState(t *testing.T) {
 		}
 		if got := ask(fork, 100); !reads && !got.Disagrees {
 			t.Errorf("a fork: %+v", got)
+		}
+	}
+}
+
+// What the read side shows may be from a cache. Where it shows less than the
+// log has, or the same, the witness itself is asked.
+func TestReadSideIsOld(t *testing.T) {
+	s := newSigner(t)
+	l, fork := growLog(t, s, ""), growLog(t, s, "other ")
+	for _, shown := range []int64{100, 150} {
+		w, c := setup(t, l)
+		if _, err := c.Add(t.Context(), 0, nil, l.checkpoint(t, 200)); err != nil {
+			t.Fatal(err)
+		}
+		w.Fault(func(rw http.ResponseWriter, r *http.Request) bool {
+			if r.Method == http.MethodGet {
+				rw.Write(l.checkpoint(t, shown))
+			}
+			return r.Method == http.MethodGet
+		})
+		if got, err := c.State(t.Context(), 150, l.checkpoint(t, 150)); err != nil || got.Size != 200 || got.Signed != nil {
+			t.Errorf("shown %d, asked at 150: %+v, %v; want 200 by its word", shown, got, err)
+		}
+		if got, err := c.State(t.Context(), 200, fork.checkpoint(t, 200)); err != nil || !got.Disagrees {
+			t.Errorf("shown %d, a fork at 200: %+v, %v; want that it disagrees", shown, got, err)
+		}
+		if got, err := c.State(t.Context(), 250, l.checkpoint(t, 250)); err != nil || got.Size != shown || got.Signed == nil {
+			t.Errorf("shown %d, asked at 250: %+v, %v; want what was shown", shown, got, err)
 		}
 	}
 }

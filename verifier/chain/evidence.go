@@ -61,8 +61,9 @@ type Evidence struct {
 	// ByMaker are the findings here that need the whole log, and rest on the
 	// word of whoever chose the entries: the maker of a bundle, or the server.
 	ByMaker []string
-	// NotLookedFor are the findings that were not looked for: they need the
-	// whole log.
+	// NotLookedFor are the findings that were not looked for, or not everywhere:
+	// they need the whole log, which is not at hand, or would take more reading of
+	// it than it does for one judgement.
 	NotLookedFor []string
 	// Limits is what no log can show.
 	Limits []string
@@ -116,7 +117,7 @@ func (j *judge) evidence(out *Judgement) Evidence {
 		}
 	}
 	if j.Hand.Log != nil {
-		ev.Omissions = j.omissions(j.Hand.Log)
+		ev.Omissions, ev.NotLookedFor = j.omissions(j.Hand.Log)
 	} else {
 		ev.NotLookedFor = fromWholeLog
 	}

@@ -1,6 +1,8 @@
 package chain
 
 import (
+	"slices"
+
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier/record"
 )
@@ -35,23 +37,55 @@ func (j *judge) forks() {
 type Log interface {
 	// Index returns where the log has a record.
 	Index(id record.ID) (int64, bool)
-	// Last returns the newest record of an instance, and whether a record of a
-	// process that took over names it as the one before.
-	Last(agent, instance string) (last Entry, followed, ok bool)
+	// Last returns the newest record of an instance, if it has one, and whether a
+	// record of a process that took over names it as the one before.
+	Last(agent, instance string) (last Entry, followed, ok Reply)
 	// Lost reports whether an instance declared the record with that number of
 	// its count as lost.
-	Lost(agent, instance string, sequence int64) bool
+	Lost(agent, instance string, sequence int64) Reply
 	// Acted reports whether an agent class has a record that names that one as
 	// its parent, as a cause or as its grant.
-	Acted(agent string, on record.ID) bool
+	Acted(agent string, on record.ID) Reply
+}
+
+// Reply is what a log says to a question.
+type Reply int8
+
+// Replies. One that would take more reading than a log is prepared to do for one
+// judgement is not looked for: then nothing is found, and it is said that nobody
+// looked.
+const (
+	No Reply = iota
+	Yes
+	NotLookedFor
+)
+
+func replyOf(yes bool) Reply {
+	if yes {
+		return Yes
+	}
+	return No
 }
 
 // omissions says what the whole log shows to be missing of the chain's
-// instances, and of the agents that they asked.
-func (j *judge) omissions(log Log) []Finding {
-	var all []Finding
+// instances, and of the agents that they asked; and for what it did not look
+// everywhere.
+func (j *judge) omissions(log Log) (all []Finding, notLookedFor []string) {
 	type instance struct{ agent, name string }
 	seen := map[instance]bool{}
+	skipped := map[string]bool{}
+	// missing reports whether what a finding says is missing is, by the replies
+	// that have to be no for that.
+	missing := func(code string, replies ...Reply) bool {
+		if slices.Contains(replies, Yes) {
+			return false
+		}
+		if slices.Contains(replies, NotLookedFor) {
+			skipped[code] = true
+			return false
+		}
+		return true
+	}
 	for _, n := range j.chain.Nodes {
 		m, a := n.Record.Msg, n.Record.Msg.GetAuthor()
 		if !j.counts(n) || a.GetAgent() == "" {
@@ -60,22 +94,30 @@ func (j *judge) omissions(log Log) []Finding {
 		// What is told of a node here is not told of its verdict.
 		p := &place{node: n, path: j.places[n].path}
 		if m.GetSequence() > 0 {
-			if _, ok := log.Index(mustID(m.GetPrevious())); !ok && !log.Lost(a.GetAgent(), a.GetInstance(), m.GetSequence()-1) {
+			if _, ok := log.Index(mustID(m.GetPrevious())); !ok && missing("SEQUENCE_GAP", log.Lost(a.GetAgent(), a.GetInstance(), m.GetSequence()-1)) {
 				p.find("SEQUENCE_GAP", "is number %d of its instance, and the record before it, %s, is not in the log", m.GetSequence(), short(mustID(m.GetPrevious())))
 			}
 		}
-		if to := asksWhom(m); to != "" && to != a.GetAgent() && !j.pending(n) && !log.Acted(to, n.Record.ID) {
+		if to := asksWhom(m); to != "" && to != a.GetAgent() && !j.pending(n) && missing("DELEGATE_SILENT", log.Acted(to, n.Record.ID)) {
 			p.find("DELEGATE_SILENT", "asked %s at %s, which has recorded nothing on it since", j.className(to, n.Index), clock(n.LogTime))
 		}
 		if k := (instance{a.GetAgent(), a.GetInstance()}); !seen[k] {
 			seen[k] = true
-			if last, followed, ok := log.Last(a.GetAgent(), a.GetInstance()); ok && !followed && !j.pending(&Node{Entry: last}) {
+			switch last, followed, ok := log.Last(a.GetAgent(), a.GetInstance()); {
+			case ok == NotLookedFor:
+				skipped["INSTANCE_NOT_CLOSED"] = true
+			case ok == Yes && !j.pending(&Node{Entry: last}) && missing("INSTANCE_NOT_CLOSED", followed):
 				p.find("INSTANCE_NOT_CLOSED", "is of an instance whose newest record is entry %d, at %s; nothing shows that it did no more", last.Index, clock(last.LogTime))
 			}
 		}
 		all = append(all, j.settle(n, p)...)
 	}
-	return all
+	for _, code := range fromWholeLog {
+		if skipped[code] {
+			notLookedFor = append(notLookedFor, code)
+		}
+	}
+	return all, notLookedFor
 }
 
 // asksWhom returns the agent that a record hands work to, or "".
@@ -91,7 +133,7 @@ type WholeLog struct {
 	index    map[record.ID]int64
 	last     map[[2]string]Entry
 	followed map[record.ID]bool
-	lost     map[[2]string][]*onusv1.Loss
+	lost     map[[2]string]*Losses
 	acted    map[onAgent]bool
 }
 
@@ -103,7 +145,7 @@ type onAgent struct {
 // NewWholeLog returns an empty log.
 func NewWholeLog() *WholeLog {
 	return &WholeLog{index: map[record.ID]int64{}, last: map[[2]string]Entry{}, followed: map[record.ID]bool{},
-		lost: map[[2]string][]*onusv1.Loss{}, acted: map[onAgent]bool{}}
+		lost: map[[2]string]*Losses{}, acted: map[onAgent]bool{}}
 }
 
 // Add takes the next entry.
@@ -120,7 +162,10 @@ func (l *WholeLog) Add(e Entry) {
 	k := [2]string{a.GetAgent(), a.GetInstance()}
 	l.last[k] = e
 	if loss := m.GetLoss(); loss != nil {
-		l.lost[k] = append(l.lost[k], loss)
+		if l.lost[k] == nil {
+			l.lost[k] = &Losses{}
+		}
+		l.lost[k].Add(loss)
 	}
 	if m.GetSequence() == 0 && m.GetPrevious() != "" {
 		l.followed[mustID(m.GetPrevious())] = true
@@ -139,20 +184,18 @@ func (l *WholeLog) Index(id record.ID) (int64, bool) {
 }
 
 // Last returns the newest record of an instance.
-func (l *WholeLog) Last(agent, instance string) (last Entry, followed, ok bool) {
-	e, ok := l.last[[2]string{agent, instance}]
-	return e, ok && l.followed[e.Record.ID], ok
+func (l *WholeLog) Last(agent, instance string) (last Entry, followed, ok Reply) {
+	e, known := l.last[[2]string{agent, instance}]
+	return e, replyOf(known && l.followed[e.Record.ID]), replyOf(known)
 }
 
 // Lost reports whether an instance declared a number of its count as lost.
-func (l *WholeLog) Lost(agent, instance string, sequence int64) bool {
-	for _, loss := range l.lost[[2]string{agent, instance}] {
-		if loss.GetFirstSequence() <= sequence && sequence <= loss.GetLastSequence() {
-			return true
-		}
-	}
-	return false
+func (l *WholeLog) Lost(agent, instance string, sequence int64) Reply {
+	lost := l.lost[[2]string{agent, instance}]
+	return replyOf(lost != nil && lost.Has(sequence))
 }
 
 // Acted reports whether an agent class took up a record.
-func (l *WholeLog) Acted(agent string, on record.ID) bool { return l.acted[onAgent{agent, on}] }
+func (l *WholeLog) Acted(agent string, on record.ID) Reply {
+	return replyOf(l.acted[onAgent{agent, on}])
+}

@@ -67,7 +67,7 @@ func (l *log) checkpoint(size int64) tree.Checkpoint {
 	return tree.Checkpoint{Origin: "example.com/log", Size: size, Root: l.roots[size]}
 }
 
-var sizes = []int64{1, 2, 3, 7, 8, 200, 255, 256, 257, 300, 511, 512, 513, 1000, 65535, 65536, 65537, 66000}
+var sizes = []int64{1, 2, 3, 7, 8, 200, 255, 256, 257, 300, 511, 512, 513, 1000, 65536, 66000}
 
 // Of every size: all entries and leaves are read, and the proofs are those of the
 // reference.
@@ -143,10 +143,9 @@ func TestChangedTile(t *testing.T) {
 	l := newLog(66000)
 	for _, size := range []int64{3, 256, 300, 66000} {
 		good := l.folder(size)
-		n := 0
 		for name, file := range good {
-			if n++; size > 1000 && n%60 > 0 && strings.HasPrefix(name, "tile/0") {
-				continue // enough of those
+			if size > 1000 && !slices.ContainsFunc([]string{"/000", "/255", "/256", "/257.p/208"}, func(n string) bool { return strings.Contains(name, n) }) {
+				continue // those between are alike
 			}
 			bad := fstest.MapFS{}
 			for k, v := range good {

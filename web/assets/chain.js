@@ -22,8 +22,9 @@ function show(a) {
   else if (box.right > frame.right - 24) plot.scrollLeft += box.right - frame.right + 24;
 }
 
-// A picture that is wider than its frame begins at what was not allowed.
-const first = plot?.querySelector(".pic-record .pic-flag")?.closest("a");
+// A picture that is wider than its frame begins at the first action that was
+// not allowed, or at the first grave finding.
+const first = (plot?.querySelector(".pic-record rect.pic-flag") ?? plot?.querySelector(".pic-record .pic-flag"))?.closest("a");
 if (first && !location.search.includes("from=")) {
   const frame = plot.getBoundingClientRect();
   const far = first.getBoundingClientRect().right - frame.right;

@@ -2,7 +2,9 @@ package desk
 
 import (
 	"iter"
+	"math"
 	"slices"
+	"strconv"
 )
 
 // The lists that every case has lie in one slice, one behind the other:
@@ -11,7 +13,8 @@ import (
 //	terms    sorted
 //	grants   the entries of the grants that its records name, sorted
 //	parts    term and actions, and of an agent recorded and expected
-//	amounts  unit, length of the sum's text, and that, four bytes a word
+//	amounts  unit, the sum as a float32, the length of its text, and that, four
+//	         bytes a word
 //
 // The first three have a word each, the number of parts is known, and amounts go
 // on to the end.
@@ -72,7 +75,8 @@ func (k *kase) pack(l lists) {
 	}
 	k.nParts = uint32(len(l.parts))
 	for _, a := range l.amounts {
-		list = append(list, a.unit, uint32(len(a.sum)))
+		near, _ := strconv.ParseFloat(a.sum, 32) // too large is infinite
+		list = append(list, a.unit, math.Float32bits(float32(near)), uint32(len(a.sum)))
 		for four := range slices.Chunk([]byte(a.sum), 4) {
 			var w uint32
 			for i, c := range four {
@@ -149,23 +153,46 @@ func (k *kase) part(t term) (p part, ok bool) {
 	return part{}, false
 }
 
-// amounts yields units and sums.
-func (k *kase) amounts() iter.Seq2[term, string] {
-	return func(yield func(term, string) bool) {
+// hasPart reports whether one of a set had part in the case.
+func (k *kase) hasPart(set termSet) bool {
+	w := k.behind()
+	for range k.nParts {
+		if set.has(w[0] &^ agentPart) {
+			return true
+		}
+		_, w = nextPart(w)
+	}
+	return false
+}
+
+// sum is an amount as it lies in the list.
+type sum []uint32
+
+func (s sum) unit() term    { return s[0] }
+func (s sum) near() float64 { return float64(math.Float32frombits(s[1])) }
+func (s sum) text() string {
+	text := make([]byte, s[2])
+	for i := range text {
+		text[i] = byte(s[3+i/4] >> (8 * (i % 4)))
+	}
+	return string(text)
+}
+
+// sumWords is how many words a sum has, whose text has so many bytes.
+func sumWords(bytes uint32) uint32 { return 3 + (bytes+3)/4 }
+
+func (k *kase) amounts() iter.Seq[sum] {
+	return func(yield func(sum) bool) {
 		w := k.behind()
 		for range k.nParts {
 			_, w = nextPart(w)
 		}
 		for len(w) > 0 {
-			unit, n := w[0], int(w[1])
-			w = w[2:]
-			text := make([]byte, n)
-			for i := range text {
-				text[i] = byte(w[i/4] >> (8 * (i % 4)))
-			}
-			if w = w[(n+3)/4:]; !yield(unit, string(text)) {
+			n := sumWords(w[2])
+			if !yield(w[:n]) {
 				return
 			}
+			w = w[n:]
 		}
 	}
 }
@@ -205,16 +232,11 @@ func (k *kase) fitsList(all term, size int64) bool {
 		}
 	}
 	for len(w) > 0 {
-		head, ok := take(2)
-		if !ok || head[0] >= all || head[1] > 1<<20 {
+		if len(w) < 3 || w[0] >= all || w[2] > 1<<20 {
 			return false
 		}
-		if _, ok = take((head[1] + 3) / 4); !ok {
-			return false
-		}
-	}
-	for _, sum := range k.amounts() {
-		if !isSum.MatchString(sum) {
+		s, ok := take(sumWords(w[2]))
+		if !ok || !isSum.MatchString(sum(s).text()) {
 			return false
 		}
 	}

@@ -104,8 +104,11 @@ func reviews(r *record.Record, finding string, d onusv1.Disposition) func(*onusv
 }
 
 func revokesAgent(name string, since time.Time) func(*onusv1.Record) {
+	return revokes(&onusv1.Revocation{Target: &onusv1.Revocation_Agent{Agent: agentID(name)}}, since)
+}
+
+func revokes(v *onusv1.Revocation, since time.Time) func(*onusv1.Record) {
 	return func(m *onusv1.Record) {
-		v := &onusv1.Revocation{Target: &onusv1.Revocation_Agent{Agent: agentID(name)}}
 		if !since.IsZero() {
 			v.SuspectedSince = timestamppb.New(since)
 		}

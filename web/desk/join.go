@@ -30,6 +30,10 @@ func (r *round) attach(e chain.Entry) {
 	}
 	more := r.edit(c).rare()
 	if v := m.GetReview(); v != nil {
+		if _, err := r.log.Registry().Authenticate(e.Record, e.Index); err != nil {
+			r.passOver(e.Index, err) // whoever wrote it is not who it says: it closes nothing
+			return
+		}
 		more.reviews = insert(more.reviews, r.review(e, v), func(a, b review) int { return cmp.Compare(a.Index, b.Index) })
 		return
 	}

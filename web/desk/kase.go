@@ -15,30 +15,28 @@ import (
 type kase struct {
 	// rootID is kept though the log has it: of a root that became damaged the
 	// log does not.
-	rootID record.ID
+	rootID      record.ID
+	first, last int64
+	// taken, tookActs and tookLast are the numbers of records and of actions that
+	// are known to be of it, and the newest time: what is said of a case that is
+	// not judged.
+	tookLast        int64
+	list            []uint32 // see arena.go
+	more            *more
+	taken, tookActs uint32
 	// asOf is the size of the log that it was judged as of; 0: it was not yet.
 	root, asOf       uint32
-	first, last      int64
 	records, actions uint32
 	// opNamed and resNamed are what its title names.
-	opNamed, resNamed term
-	answers           term
-	user, session     term
-	// taken counts the records that are known to be of it, tookLast the newest
-	// time: what is said of a case that is too large to be judged.
-	taken    uint32
-	tookActs uint32
-	tookLast int64
+	opNamed, resNamed      term
+	answers, user, session term
 
-	list           []uint32 // see arena.go
-	nTerms, nParts uint32
-	nCounts        uint8
-	nGrants        uint8
-	outcome        uint8 // place in outcomes
+	nTerms, nParts   uint32
+	nCounts, nGrants uint8
+	outcome          uint8 // place in outcomes
 	// made: it has a record that makes it a case. Until then it is a place for
 	// what hangs together: a grant, say.
 	made bool
-	more *more
 }
 
 // finding is a [Finding] without its review.
@@ -170,18 +168,38 @@ func (k *kase) reviewOf(f *finding, before int64) *Review {
 
 // waits reports whether a case still waits for somebody: see [Query.Open].
 func (k *kase) waits() bool {
-	if k.outcome != outcomeAt(chain.WithinAuthority) && k.outcome != outcomeAt(chain.NothingDone) && k.reviewOf(nil, 0).Open() {
-		return true
-	}
 	findings := k.findings()
 	for i := range findings {
-		if f := &findings[i]; severities[f.severity] == chain.High || severities[f.severity] == chain.Critical {
-			if k.reviewOf(f, 0).Open() {
-				return true
-			}
+		if k.openAt(&findings[i], 0) {
+			return true
 		}
 	}
-	return false
+	return k.wholeAt(0) != nil
+}
+
+// openAt reports whether a finding is open at a time, or now with 0. To know
+// what is of severity info is good, and nobody is waited for.
+func (k *kase) openAt(f *finding, before int64) bool {
+	return severities[f.severity] != chain.Info && (before == 0 || f.time < before) && k.reviewOf(f, before).Open()
+}
+
+// wholeAt returns what stands for the case as a whole where that is open and
+// none of its findings is: nobody said yet what becomes of how it came out. It
+// has no code, and is as grave as the gravest finding. Nil if nothing waits.
+func (k *kase) wholeAt(before int64) *finding {
+	calm := k.outcome == outcomeAt(chain.WithinAuthority) || k.outcome == outcomeAt(chain.NothingDone)
+	if calm || before != 0 && k.last >= before || !k.reviewOf(nil, before).Open() {
+		return nil
+	}
+	whole := &finding{record: k.rootID, index: int64(k.root), time: k.last, who: k.answers, severity: rankOf(chain.Warn)}
+	findings := k.findings()
+	for i := range findings {
+		if k.openAt(&findings[i], before) {
+			return nil
+		}
+		whole.severity = max(whole.severity, findings[i].severity)
+	}
+	return whole
 }
 
 // expand makes the case that callers see.
@@ -223,8 +241,8 @@ func (s *state) expand(k *kase) *Case {
 	for _, list := range [][]string{c.Operations, c.Resources, c.DataTypes, c.Agents, c.Operators, c.Subjects} {
 		slices.Sort(list)
 	}
-	for unit, sum := range k.amounts() {
-		c.Amounts = append(c.Amounts, Amount{sum, s.terms.str(unit)})
+	for a := range k.amounts() {
+		c.Amounts = append(c.Amounts, Amount{a.text(), s.terms.str(a.unit())})
 	}
 	c.Review = own(k.reviewOf(nil, 0))
 	return c

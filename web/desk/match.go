@@ -7,7 +7,6 @@ import (
 	"math/big"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
@@ -240,22 +239,20 @@ func (s *state) amounts(q *Query) match {
 		return &bound{r, f}
 	}
 	least, most := read(q.AtLeast), read(q.AtMost)
-	compare := func(sum string, near float64, b *bound) int {
-		switch gap := near - b.near; {
-		case gap > 1e-9*max(near, b.near):
+	compare := func(a sum, b *bound) int {
+		switch gap, same := a.near()-b.near, 1e-6*max(a.near(), b.near); { // a float32 has seven digits
+		case gap > same:
 			return 1
-		case -gap > 1e-9*max(near, b.near):
+		case -gap > same:
 			return -1
 		}
-		return decimal(sum).Cmp(b.exact)
+		return decimal(a.text()).Cmp(b.exact)
 	}
 	return func(_ uint32, k *kase) bool {
-		for u, sum := range k.amounts() {
-			if u != unit || unit == 0 {
-				continue
+		for a := range k.amounts() {
+			if a.unit() == unit && unit != 0 {
+				return (least == nil || compare(a, least) >= 0) && (most == nil || compare(a, most) <= 0)
 			}
-			near, _ := strconv.ParseFloat(sum, 64)
-			return (least == nil || compare(sum, near, least) >= 0) && (most == nil || compare(sum, near, most) <= 0)
 		}
 		return false
 	}
@@ -286,12 +283,7 @@ func (d *Desk) words(words []string) []match {
 			continue
 		}
 		all = append(all, func(n uint32, k *kase) bool {
-			for p := range k.parts() {
-				if set.has(p.term) {
-					return true
-				}
-			}
-			return slices.ContainsFunc(k.terms(), set.has) || slices.ContainsFunc(k.findings(), func(f finding) bool { return set.has(f.code) }) || set.has(k.opNamed) || set.has(k.resNamed) || slices.Contains(ids, n)
+			return slices.ContainsFunc(k.terms(), set.has) || k.hasPart(set) || slices.ContainsFunc(k.findings(), func(f finding) bool { return set.has(f.code) }) || set.has(k.opNamed) || set.has(k.resNamed) || slices.Contains(ids, n)
 		})
 	}
 	return all

@@ -62,7 +62,9 @@ type Desk struct {
 	failed map[uint32]bool
 	// damage are the entries that could not be read, spoiltAt which these are.
 	damage   damage
-	spoiltAt map[int64]bool
+	spoiltAt map[int64]error
+	// forged are the reviews that were passed over: see [Overview].
+	forged damage
 	// lastIndex is the newest entry that is shown, lastID its record, and
 	// lastTime the newest log time.
 	lastIndex, lastTime int64
@@ -90,8 +92,8 @@ type state struct {
 	// caseOf and prefix as in [Desk], up to asOf.
 	caseOf, prefix []uint32
 	// asOf is the size, and time the log time of its newest entry.
-	asOf, time int64
-	damage     damage
+	asOf, time     int64
+	damage, forged damage
 }
 
 // find returns the case that a number stands for.
@@ -152,7 +154,7 @@ func (d *Desk) empty() {
 	d.state = &state{terms: newTerms(), cases: []*kase{nil}, alias: map[uint32]uint32{}, lives: map[term]*life{}}
 	d.changed = make(chan struct{})
 	d.caseOf, d.prefix, d.waiting, d.orphans, d.due = nil, nil, map[record.ID][]int64{}, nil, nil
-	d.failed, d.damage, d.spoiltAt = map[uint32]bool{}, damage{}, map[int64]bool{}
+	d.failed, d.damage, d.spoiltAt, d.forged = map[uint32]bool{}, damage{}, map[int64]error{}, damage{}
 	d.lastIndex, d.lastTime, d.lastID = -1, 0, record.ID{}
 	d.stored.terms, d.stored.entries = 1, 0
 }
@@ -172,6 +174,14 @@ func (d *Desk) Run(ctx context.Context) error {
 	d.changed = make(chan struct{})
 	d.mu.Unlock()
 	return err
+}
+
+// Err returns the error that ended Run, which stays until the desk is opened
+// again; nil while it runs, before it does, and after its context ended it.
+func (d *Desk) Err() error {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.err
 }
 
 func (d *Desk) run(ctx context.Context) error {

@@ -32,7 +32,7 @@ func (d *Desk) Overview(p Period) *Overview {
 	defer d.mu.RUnlock()
 	s := d.state
 	o := &overviewing{state: s, out: &Overview{Period: p, AsOf: s.asOf, Behind: max(0, d.log.Size()-s.asOf), Damage: s.damage.count,
-		Damaged: slices.Clone(s.damage.first[:min(len(s.damage.first), maxDamaged)])},
+		Damaged: s.damage.told(), Forged: s.forged.count, ForgedAt: s.forged.told()},
 		agentAt: make([]int32, s.terms.len()), codeAt: make([]int32, s.terms.len()), newest: make([]newestAt, 0, len(s.cases))}
 	for _, k := range s.cases {
 		if !k.seen() {
@@ -44,6 +44,9 @@ func (d *Desk) Overview(p Period) *Overview {
 		findings := k.findings()
 		for j := range findings {
 			o.finding(k, &findings[j])
+		}
+		if f := k.wholeAt(p.To); f != nil {
+			o.waiting(k, f)
 		}
 	}
 	o.counts()
@@ -118,13 +121,18 @@ func (o *overviewing) count(k *kase) {
 	}
 }
 
+// waiting counts what is open at the period's end.
+func (o *overviewing) waiting(k *kase, f *finding) {
+	o.open[f.severity][ageOf(o.out.Period.end(o.time)-f.time)]++
+	o.old(openAt{k, f})
+}
+
 // finding counts a finding of the period, and one that is open at its end.
 func (o *overviewing) finding(k *kase, f *finding) {
 	p := o.out.Period
-	open := (p.To == 0 || f.time < p.To) && k.reviewOf(f, p.To).Open()
+	open := k.openAt(f, p.To)
 	if open {
-		o.open[f.severity][ageOf(p.end(o.time)-f.time)]++
-		o.old(openAt{k, f})
+		o.waiting(k, f)
 	}
 	if !p.has(f.time) {
 		return

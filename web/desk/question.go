@@ -30,9 +30,9 @@ type Query struct {
 	// Since and Before bound the time of the newest record, in milliseconds;
 	// 0 means no bound.
 	Since, Before int64
-	// Open finds what still waits for somebody: cases that are open and are
-	// not within authority, or have an open finding of severity high or
-	// critical.
+	// Open finds what still waits for somebody: cases that have an open finding
+	// of severity warn or graver, or that are open as a whole and did not come
+	// out within authority.
 	Open bool
 	// Disposition finds cases which, or a finding of which, stand so.
 	Disposition onusv1.Disposition
@@ -91,6 +91,11 @@ type Overview struct {
 	// case. Damaged are the first of them, at most 8.
 	Damage  int
 	Damaged []Damaged
+	// Forged is how many reviews, of any time, were passed over: their signature
+	// is not that of whom they name. They close nothing. ForgedAt are the first
+	// of them, at most 8, and why.
+	Forged   int
+	ForgedAt []Damaged
 	// Open are the findings and cases that still wait, by severity and age, as
 	// of the end of the period: findings before it count too.
 	Open []OpenCount

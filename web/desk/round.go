@@ -108,7 +108,7 @@ func (r *round) publish(size int64) error {
 		s.lives[t] = l
 	}
 	s.caseOf, s.prefix, s.asOf, s.time = d.caseOf[:size:size], d.prefix[:size:size], size, d.lastTime
-	s.damage = damage{d.damage.count, slices.Clip(d.damage.first)}
+	s.damage, s.forged = d.damage.clip(), d.forged.clip()
 	close(d.changed)
 	d.changed = make(chan struct{})
 	return nil

@@ -11,13 +11,13 @@ import (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func sum(key, value []byte) uint32 {
+func checksum(key, value []byte) uint32 {
 	return crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, value)
 }
 
 // seal ends a value with its checksum; unseal takes that off.
 func seal(key, value []byte) []byte {
-	return binary.BigEndian.AppendUint32(value, sum(key, value))
+	return binary.BigEndian.AppendUint32(value, checksum(key, value))
 }
 
 func unseal(key, value []byte) (r reader, ok bool) {
@@ -25,7 +25,7 @@ func unseal(key, value []byte) (r reader, ok bool) {
 		return reader{}, false
 	}
 	body, check := value[:len(value)-4], value[len(value)-4:]
-	return reader{b: body}, binary.BigEndian.Uint32(check) == sum(key, body)
+	return reader{b: body}, binary.BigEndian.Uint32(check) == checksum(key, body)
 }
 
 // writer makes a row's value.

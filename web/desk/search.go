@@ -12,23 +12,23 @@ import (
 func (t *terms) containing(word string, s termSet) {
 	t.text.search(word, t.start[1:], func(i int) { s.add(term(i + 1)) })
 	t.folded.search(word, t.foldedStart, func(i int) { s.add(t.foldedTerm[i]) })
-	for i := strings.IndexByte(word, '#'); i > 0; {
-		ends := t.newSet() // locations
-		for at := range t.kinds {
-			if t.kinds[at] == kindResource && strings.HasSuffix(strings.ToLower(t.str(term(at))), word[:i]) {
-				ends.add(term(at))
-			}
+	if !strings.Contains(word, "#") {
+		return
+	}
+	// One pass, however often the sign is in the word.
+	lower := map[term]string{}
+	for at, base := range t.base {
+		if base == 0 {
+			continue
 		}
-		for at := range t.kinds {
-			if ends.has(t.base[at]) && strings.HasPrefix(strings.ToLower(string(t.own(term(at)))), word[i:]) {
-				s.add(term(at))
-			}
+		location, ok := lower[base]
+		if !ok {
+			location = strings.ToLower(t.str(base))
+			lower[base] = location
 		}
-		next := strings.IndexByte(word[i+1:], '#')
-		if next < 0 {
-			break
+		if strings.Contains(location+strings.ToLower(string(t.own(term(at)))), word) {
+			s.add(term(at))
 		}
-		i += 1 + next
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/onus-ledger/onus/verifier/chain"
@@ -24,6 +23,7 @@ import (
 //	w | record id   the entries that wait for that record
 //	o               the entries that are about a record of no case
 //	d               the entries that could not be read, and why
+//	f               the reviews that were passed over, and why
 //
 // A round is one batch, without a sync: after a crash the database is as of some
 // earlier round, and whole.
@@ -36,9 +36,10 @@ const (
 	rowWaiting = 'w'
 	rowOrphans = 'o'
 	rowDamage  = 'd'
+	rowForged  = 'f'
 
 	// format changes with the meaning of any row, and with what a summary says.
-	format = 2
+	format = 3
 
 	chunkEntries = 4096
 )
@@ -110,6 +111,9 @@ func (r *round) write(size int64) error {
 	if r.newDamage {
 		set([]byte{rowDamage}, func(w *writer) { w.damage(r.damage) })
 	}
+	if r.newForged {
+		set([]byte{rowForged}, func(w *writer) { w.damage(r.forged) })
+	}
 	set([]byte{rowMeta}, func(w *writer) { r.meta(w, size) })
 	if failed == nil {
 		failed = b.Commit(pebble.NoSync)
@@ -159,6 +163,7 @@ func (d *Desk) read() error {
 		{rowLife, d.readLife},
 		{rowWaiting, func(key []byte, r *reader) bool { return d.readWaiting(key, r, size) }},
 		{rowDamage, func(_ []byte, r *reader) bool { d.damage = r.damage(); return d.damage.count >= len(d.damage.first) }},
+		{rowForged, func(_ []byte, r *reader) bool { d.forged = r.damage(); return d.forged.count >= len(d.forged.first) }},
 		{rowOrphans, func(_ []byte, r *reader) bool { d.orphans = r.ints(size); return true }},
 	} {
 		if err := d.eachRow(rows.row, rows.take); err != nil {
@@ -169,9 +174,9 @@ func (d *Desk) read() error {
 	if int64(len(d.caseOf)) != size || !d.fits() {
 		return fmt.Errorf("not whole: %w", errStale)
 	}
-	s.caseOf, s.prefix, s.asOf, s.time, s.damage = d.caseOf, d.prefix, size, d.lastTime, damage{d.damage.count, slices.Clip(d.damage.first)}
+	s.caseOf, s.prefix, s.asOf, s.time, s.damage, s.forged = d.caseOf, d.prefix, size, d.lastTime, d.damage.clip(), d.forged.clip()
 	for _, e := range s.damage.first {
-		d.spoiltAt[e.Index] = true
+		d.spoiltAt[e.Index] = ErrDamaged // else it could be read again: sameLog
 	}
 	d.stored.terms, d.stored.entries = term(s.terms.len()), size
 	heap.Init(&d.due)
@@ -343,6 +348,13 @@ func (d *Desk) sameLog() error {
 	for _, e := range d.damage.first[:min(len(d.damage.first), 64)] {
 		if got, err := d.log.Entry(e.Index); err == nil && isAt(d.log, got, e.Index) == nil {
 			return fmt.Errorf("entry %d can be read again: %w", e.Index, errStale)
+		}
+	}
+	for _, e := range d.forged.told() {
+		if got, err := d.log.Entry(e.Index); err == nil {
+			if _, err := d.log.Registry().Authenticate(got.Record, e.Index); err == nil {
+				return fmt.Errorf("the review in entry %d holds now: %w", e.Index, errStale)
+			}
 		}
 	}
 	step := max(1, len(d.state.cases)/64)

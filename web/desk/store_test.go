@@ -202,6 +202,9 @@ func TestRunSaysWhatEndedIt(t *testing.T) {
 	if err := d.Run(context.Background()); !errors.Is(err, errFailing) {
 		t.Errorf("Run: %v", err)
 	}
+	if err := d.Err(); !errors.Is(err, errFailing) {
+		t.Errorf("Err: %v", err)
+	}
 	if err := d.CatchUp(context.Background(), w.Size()); !errors.Is(err, errFailing) {
 		t.Errorf("CatchUp: %v", err)
 	}
@@ -217,6 +220,9 @@ func TestRunSaysWhatEndedIt(t *testing.T) {
 		t.Errorf("%d judgements, want that of the new case", d.judged)
 	}
 	stop()
+	if err := d.Err(); err != nil {
+		t.Errorf("Err of a desk that was ended: %v", err)
+	}
 }
 
 // Who waits for what the log has not got gives up when its time is over, and is

@@ -63,6 +63,8 @@ type round struct {
 	next uint32 // the number of the next new case
 	// newDamage: an entry could not be read that could before, or is new.
 	newDamage bool
+	// newForged is the same of reviews that were passed over.
+	newForged bool
 }
 
 func (d *Desk) newRound() *round {

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/onus-ledger/onus/verifier/chain"
-	"github.com/onus-ledger/onus/verifier/registry"
 )
 
 // What cannot be read or judged never stops the desk: it is told, and the rest
@@ -23,6 +22,20 @@ type damage struct {
 	count int
 	first []Damaged // at most keptDamage
 }
+
+// add notes an entry.
+func (d *damage) add(index int64, err error) {
+	d.count++
+	if len(d.first) < keptDamage {
+		d.first = append(d.first, Damaged{index, reasonOf(err)})
+	}
+}
+
+// clip is what there is now, which others may read.
+func (d *damage) clip() damage { return damage{d.count, slices.Clip(d.first)} }
+
+// told is as much as an overview tells.
+func (d *damage) told() []Damaged { return slices.Clone(d.first[:min(len(d.first), maxDamaged)]) }
 
 const (
 	keptDamage = 1000
@@ -42,15 +55,18 @@ func reasonOf(err error) string {
 
 // spoilt notes an entry that could not be read.
 func (r *round) spoilt(index int64, err error) {
-	if r.spoiltAt[index] {
+	if r.spoiltAt[index] != nil {
 		return
 	}
-	r.spoiltAt[index] = true
-	r.damage.count++
-	if len(r.damage.first) < keptDamage {
-		r.damage.first = append(r.damage.first, Damaged{index, reasonOf(err)})
-	}
+	r.spoiltAt[index] = err
+	r.damage.add(index, err)
 	r.newDamage = true
+}
+
+// passOver notes a review that is not by whom it names.
+func (r *round) passOver(index int64, err error) {
+	r.forged.add(index, err)
+	r.newForged = true
 }
 
 // isAt returns an error if the log does not find an entry's record where it is.
@@ -83,8 +99,10 @@ func (r *round) entry(index int64) (e chain.Entry, ok bool) {
 // in, or one that was not taken in because it was damaged.
 func (r *round) same(c *chain.Chain) error {
 	for _, n := range c.Nodes {
-		another := n.Opaque == chain.Readable && n.Index < int64(len(r.prefix)) && r.prefix[n.Index] != 0 && r.prefix[n.Index] != prefixOf(n.Record.ID)
-		if another || r.spoiltAt[n.Index] {
+		if err := r.spoiltAt[n.Index]; err != nil {
+			return fmt.Errorf("entry %d could not be taken in: %w", n.Index, err)
+		}
+		if n.Opaque == chain.Readable && n.Index < int64(len(r.prefix)) && r.prefix[n.Index] != 0 && r.prefix[n.Index] != prefixOf(n.Record.ID) {
 			return fmt.Errorf("entry %d is another one than before: %w", n.Index, ErrDamaged)
 		}
 	}
@@ -121,7 +139,7 @@ func (r *round) unjudged(k *kase, err error) {
 	m.findings = slices.DeleteFunc(slices.Clone(m.findings), func(f finding) bool { return f.code == code })
 	if errors.Is(err, ErrDamaged) || errors.Is(err, ErrNotFound) {
 		k.outcome = outcomeAt(chain.EvidenceBroken)
-		host := r.put(kindWho, who(chain.Party{Kind: registry.KindHost}, false))
+		host := r.put(kindWho, string(chain.WhoHost))
 		m.findings = slices.Insert(m.findings, 0, finding{record: k.rootID, index: int64(k.root), time: k.first, code: code, who: host, severity: rankOf(chain.Critical)})
 	}
 }

@@ -50,7 +50,7 @@ func (l *ill) set(r *record.Record, err error) {
 
 func wantUnjudged(t testing.TB, c *Case, o chain.Outcome, reason string) {
 	t.Helper()
-	broken := len(c.Findings) > 0 && c.Findings[0].Code == brokenEntry && c.Findings[0].Severity == chain.Critical && c.Findings[0].Record == c.Root
+	broken := len(c.Findings) > 0 && c.Findings[0].Code == brokenEntry && c.Findings[0].Severity == chain.Critical && c.Findings[0].Record == c.Root && c.Findings[0].Who == "the host of the log"
 	if c.Outcome != o || !strings.Contains(c.Unjudged, reason) || len(c.Counts) > 0 || c.TooLarge || broken != (o == chain.EvidenceBroken) || c.Title == "" || c.First == 0 {
 		t.Errorf("case %+v; want %q because of %q", c, o, reason)
 	}
@@ -147,7 +147,7 @@ func TestChangedEntry(t *testing.T) {
 	wantUnjudged(t, mustCase(t, before, top), chain.EvidenceBroken, "another one")
 	stop()
 	d, _ := running(t, "", w)
-	wantUnjudged(t, mustCase(t, d, top), chain.EvidenceBroken, "another one")
+	wantUnjudged(t, mustCase(t, d, top), chain.EvidenceBroken, "could not be taken in")
 	if o := d.Overview(Period{}); o.Damage != 1 || o.Damaged[0].Index != at || !strings.Contains(o.Damaged[0].Reason, "finds nothing") {
 		t.Errorf("overview %+v", o)
 	}

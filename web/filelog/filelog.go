@@ -1,5 +1,6 @@
 // Package filelog shows the evidence in a file to the viewer, with nobody
-// serving: it is the viewer's log over an evidence bundle.
+// serving: it is the viewer's log over an evidence bundle ([File]), or over the
+// mirror of a whole log in a folder ([Mirror]).
 //
 // What a bundle does not hold is not shown, and whoever made it chose what it
 // holds. So the pages say that they show a file, and how well it is anchored:
@@ -100,6 +101,9 @@ func (f *File) Standing() verifier.Standing { return f.rep.Standing }
 
 // Report is all there is to say of the evidence.
 func (f *File) Report() *verifier.BundleReport { return f.rep }
+
+// Shown is how many entries the file holds.
+func (f *File) Shown() int { return len(f.rep.Evidence.Leaves) }
 
 // Asked are the records that the file was made for, in its maker's words.
 func (f *File) Asked() []record.ID { return f.rep.Evidence.Scope.Asked }
@@ -273,10 +277,11 @@ func (f *File) Bundle(_ context.Context, ids []record.ID, _ string, _ bool) (*ev
 	return f.bundle, nil
 }
 
-// IsBroken reports whether an error of [Open] says that the file is no evidence,
+// IsBroken reports whether an error of [Open] or [OpenMirror] says that the file is no evidence,
 // or broken evidence; any other says that nothing was judged.
 func IsBroken(err error) bool {
 	var malformed *evidence.FormatError
 	var broken *BrokenError
-	return errors.As(err, &malformed) || errors.As(err, &broken)
+	var mirror *MirrorError
+	return errors.As(err, &malformed) || errors.As(err, &broken) || errors.As(err, &mirror)
 }

@@ -133,7 +133,7 @@ func Picture(c *chain.Chain, m Marks, w io.Writer) error {
 const (
 	margin    = 16
 	laneNames = 180 // the width of the lanes' names
-	narrow    = 92  // the width of a record's column
+	narrow    = 86  // the width of a record's column
 	wide      = 132 // that of a fold's
 	track     = 6   // the height of a line between records
 	minWidth  = 960 // room for the legend
@@ -334,7 +334,7 @@ func (p *picture) notes() []string {
 			many(len(p.nodes)-n, "record is", "records are"), n, map[bool]string{true: "is", false: "are"}[n == 1], many(folds, "column", "columns")))
 	}
 	if n := len(p.hits); n > 0 {
-		lines = append(lines, many(n, "record stands", "records stand")+" beside the chain: no link leads there, and it counts for what is drawn.")
+		lines = append(lines, many(n, "record", "records")+" beside the chain drawn with it: no link leads there, and something in the chain was ended or allowed there.")
 	}
 	if p.marks.Cut {
 		lines = append(lines, "The chain goes on beyond these records, and was not judged.")

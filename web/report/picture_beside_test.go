@@ -25,7 +25,7 @@ func TestPictureRevokedBeside(t *testing.T) {
 	m := report.Marks{Beside: []report.Beside{{Entry: revoking(6, &onusv1.Revocation{Target: &onusv1.Revocation_Agent{Agent: "spiffe://example.com/b"}}), Hits: 4}}}
 	got := draw(t, c, m)
 	for _, want := range []string{">#6</text>", ">agent revoked</text>", ">by root</text>", "3 records of 2 parties",
-		"Entry 6, beside the chain, revocation (b), by administrator root: it hits agent b", "1 record stands beside the chain"} {
+		"Entry 6, beside the chain, revocation (b), by administrator root: it hits agent b", "1 record beside the chain drawn with it"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the picture does not say %q", want)
 		}

@@ -8,8 +8,12 @@ import (
 	"github.com/onus-ledger/onus/verifier/chain"
 )
 
-// maxLanes is how many parties have a lane of their own.
-const maxLanes = 40
+const (
+	// maxLanes is how many parties have a lane of their own.
+	maxLanes = 40
+	// nameRoom is how many letters of a name fit beside a lane.
+	nameRoom = 23
+)
 
 // lane is a row of a picture: a party, or all those beyond the last row.
 type lane struct {
@@ -166,7 +170,12 @@ func (p *picture) lay() {
 	}
 	p.laneOf = map[string]*lane{}
 	for _, r := range rows {
-		l := &lane{name: cut(p.short(r.partyIn), 25), full: p.full(r.partyIn)}
+		l := &lane{name: p.short(r.partyIn), full: p.full(r.partyIn)}
+		// Of a long address it is what stands before the @ that people know.
+		if at := strings.LastIndexByte(l.name, '@'); at > 0 && cut(l.name, nameRoom) != l.name {
+			l.name, l.below = l.name[:at], []string{cut(l.name[at:], 31)}
+		}
+		l.name = cut(l.name, nameRoom)
 		if r.id != "" {
 			what := r.kind
 			if by := askedBy(r.partyIn, r.first); by != nil {

@@ -91,3 +91,33 @@ func TestKinds(t *testing.T) {
 		t.Errorf("a record that is not shown is %q", k)
 	}
 }
+
+// What one chain caused in another is at hand with it. A review of the other
+// says nothing of this one, and takes the place of none of this one's.
+func TestReviewsOfChainsBeside(t *testing.T) {
+	boss := &onusv1.Author{Reviewer: "boss"}
+	other := action(agent("b"), "")
+	other.Causes = []string{id(1)}
+	below := action(agent("b"), id(2))
+	entries := []chain.Entry{
+		made(1, action(agent("a"), "")),
+		made(2, other),
+		made(3, below),
+		made(4, review(boss, "", 1, "", onusv1.Disposition_DISPOSITION_ESCALATED, "look")),
+		made(5, review(boss, "", 3, "", onusv1.Disposition_DISPOSITION_EXPLAINED, "agreed")),
+		made(6, review(boss, "", 4, "", onusv1.Disposition_DISPOSITION_INCIDENT, "of the review")),
+	}
+	type said struct {
+		root         int64
+		latest, next bool
+	}
+	want := []said{{1, false, false}, {2, true, true}, {1, true, false}}
+	for i, r := range report.ReviewsIn(entries, nil) {
+		if got := (said{r.Root, r.Latest, r.Beside}); got != want[i] {
+			t.Errorf("the review in entry %d: %+v, want %+v (%s)", r.Entry, got, want[i], r)
+		}
+		if s := r.About(); (s == "The chain as a whole") == r.Beside {
+			t.Errorf("the review in entry %d is about %q", r.Entry, s)
+		}
+	}
+}

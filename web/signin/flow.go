@@ -123,12 +123,13 @@ func (f *flow) ask(ctx context.Context) (*metadata, error) {
 	}
 	var said struct {
 		Methods []string `json:"token_endpoint_auth_methods_supported"`
+		Keys    string   `json:"jwks_uri"`
 	}
 	if err := p.Claims(&said); err != nil {
 		return nil, fmt.Errorf("read the OpenID provider's metadata: %w", err)
 	}
 	at := p.Endpoint()
-	for _, address := range []string{at.AuthURL, at.TokenURL} {
+	for _, address := range []string{at.AuthURL, at.TokenURL, said.Keys} {
 		u, err := url.Parse(address)
 		if err != nil || u.Host == "" || u.Scheme != "https" && !(strings.HasPrefix(f.provider.Issuer, "http://") && u.Scheme == "http" && isLoopback(u)) {
 			return nil, fmt.Errorf("the OpenID provider names %.200q as an endpoint, which is not an https URL", address)
