@@ -157,8 +157,8 @@ type guardKeeper struct {
 	saved []byte     // under turn: what this process saved last; nil if nothing was
 
 	mu   sync.Mutex // never held while the guard is asked: it may hang
-	size int64 // under mu: of saved
-	err  error // under mu: of the last attempt
+	size int64      // under mu: of saved
+	err  error      // under mu: of the last attempt
 }
 
 // saveGuard puts h into the guard, unless that holds another history.
@@ -217,17 +217,18 @@ func (l *Ledger) startGuard() (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		var failed string // how the last attempt did, if it did
 		for size := int64(0); ; {
 			// Wait returns at once while a save failed: ctx has its own word.
 			ended := l.Wait(ctx, size) != nil || ctx.Err() != nil
 			if h := l.head.Load(); h.size > size {
 				// The records are durable whether the guard is or not: what fails
 				// here must be seen, and stops nobody.
-				if err := l.saveGuard(h); err != nil {
-					l.cfg.Logger.Error("an old copy of the log could pass for the newest until this is mended", "size", h.size, "err", err)
-				} else {
+				err := l.saveGuard(h)
+				if err == nil {
 					size = h.size
 				}
+				failed = l.tellGuard(failed, h.size, err)
 			}
 			if ended {
 				return
@@ -239,4 +240,25 @@ func (l *Ledger) startGuard() (stop func()) {
 		}
 	}()
 	return func() { cancel(); <-done }
+}
+
+// tellGuard tells the operator that saving the guard failed, or no longer does:
+// once, and not twice a second until somebody comes. It returns how it failed.
+func (l *Ledger) tellGuard(before string, size int64, err error) string {
+	var other *HistoryError
+	now, what := "", ""
+	switch {
+	case errors.As(err, &other):
+		now, what = "another history", "another copy of the log has the same guard"
+	case err != nil:
+		now, what = "an error", "an old copy of the log could pass for the newest until this is mended"
+	}
+	switch {
+	case now == before:
+	case now == "":
+		l.cfg.Logger.Info("the rollback guard is written again", "size", size)
+	default:
+		l.cfg.Logger.Error(what, "size", size, "err", err)
+	}
+	return now
 }

@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -110,6 +112,59 @@ func TestGuardChangedMeanwhile(t *testing.T) {
 	h.stop = func() {}
 	if s := h.ledger.Status(); s.GuardErr == nil || string(g.saved) != "not ours\n" {
 		t.Errorf("status %+v; the guard has %q", s, g.saved)
+	}
+}
+
+// A guard whose disk hangs holds up neither acknowledgements nor those who ask
+// how it is.
+func TestGuardHangs(t *testing.T) {
+	g := &hungGuard{begun: make(chan struct{}, 1), end: make(chan struct{})}
+	h := newHarness(t, nil, func(c *Config) { c.Guard = g })
+	g.hang.Store(true)
+	h.grow(1)
+	<-g.begun
+	h.grow(50)
+	if s := h.ledger.Status(); s.Guarded >= s.Size {
+		t.Errorf("status %+v", s)
+	}
+	close(g.end)
+	h.close()
+	if got := g.size(t, h.key); got != 55 {
+		t.Errorf("after Close the guard has size %d, want 55", got)
+	}
+}
+
+type hungGuard struct {
+	heldGuard
+	hang  atomic.Bool
+	begun chan struct{}
+	end   chan struct{}
+}
+
+func (g *hungGuard) Save(b []byte) error {
+	if g.hang.Load() {
+		select {
+		case g.begun <- struct{}{}:
+		default:
+		}
+		<-g.end
+	}
+	return g.heldGuard.Save(b)
+}
+
+// That the guard fails is said once, and once that it no longer does.
+func TestGuardFailureIsToldOnce(t *testing.T) {
+	var out bytes.Buffer
+	l := &Ledger{cfg: Config{Logger: slog.New(slog.NewTextHandler(&out, nil))}}
+	full, other := errors.New("the disk is full"), fmt.Errorf("write: %w", &HistoryError{Where: "the guard"})
+	state := ""
+	for _, err := range []error{nil, full, full, full, other, other, nil, nil} {
+		state = l.tellGuard(state, 1, err)
+	}
+	for text, want := range map[string]int{"could pass for the newest": 1, "another copy of the log has the same guard": 1, "is written again": 1, "level=": 3} {
+		if got := strings.Count(out.String(), text); got != want {
+			t.Errorf("%q is said %d times, want %d:\n%s", text, got, want, &out)
+		}
 	}
 }
 

@@ -68,6 +68,10 @@ type overviewPage struct {
 	Behind   int64
 	Damage   int
 	Damaged  []desk.Damaged
+	// Forged is how many reviews are not by whom they name, and ForgedAt are the
+	// first of these.
+	Forged   int
+	ForgedAt []desk.Damaged
 	Outcomes []outcomeCount
 	Open     []openRow
 	Oldest   []openItem
@@ -212,7 +216,7 @@ func (d *overviewPage) open(v *visit, o *desk.Overview) {
 	default:
 		d.State = thousands(d.OpenTotal) + " matters wait for somebody"
 	}
-	d.Damage, d.Damaged = o.Damage, o.Damaged
+	d.Damage, d.Damaged, d.Forged, d.ForgedAt = o.Damage, o.Damaged, o.Forged, o.ForgedAt
 	if o.Damage > 0 && d.OpenTotal == 0 {
 		d.State += ", as far as the log can be read"
 	}

@@ -10,6 +10,8 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"github.com/onus-ledger/onus/web/report"
 )
 
 // frame is the dot of every page's template.
@@ -43,6 +45,8 @@ type head struct {
 	// AsOf is the size that the desk's answers are as of, and Behind how many
 	// entries it still has to take in.
 	AsOf, Behind int64
+	// Stopped says why the desk takes in nothing any more; empty: it does.
+	Stopped string
 }
 
 func (v *visit) frame(title, nav string, data any) frame {
@@ -67,8 +71,25 @@ func (v *visit) head() head {
 	if v.Desk != nil {
 		h.AsOf = min(v.Desk.AsOf(), h.Size)
 		h.Behind = h.Size - h.AsOf
+		h.Stopped = stoppedWord(v.Desk.Err())
 	}
 	return h
+}
+
+// maxStopped bounds what a page says of an error.
+const maxStopped = 200
+
+// stoppedWord is the first line of an error, in what a page can bear. The rest is
+// for the server's own log.
+func stoppedWord(err error) string {
+	if err == nil {
+		return ""
+	}
+	line, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
+	if r := []rune(line); len(r) > maxStopped {
+		line = string(r[:maxStopped]) + "…"
+	}
+	return report.Clean(line)
 }
 
 // render answers with a page: the template of that name, with the title and the

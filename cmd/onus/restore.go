@@ -192,7 +192,7 @@ func (r *restore) lastKnown(key tree.LogKey, own []byte) (*known, error) {
 		return nil, fmt.Errorf("the old log's guard: %w", err)
 	default:
 		if err := take(b, guard); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("the old log's guard: %w: move it away to go on without it", err)
 		}
 	}
 	if r.checkpoint != "" {

@@ -41,8 +41,17 @@ type flow struct {
 	seal     cipher.AEAD
 	client   *http.Client
 
-	mu    sync.Mutex // guards known
+	mu    sync.Mutex // guards what follows
 	known *metadata
+	// asking is the question that is under way; nil if none is.
+	asking *question
+}
+
+// question is one question to the provider, which all who need the answer share.
+type question struct {
+	done chan struct{} // closed when the others are set
+	said *metadata
+	err  error
 }
 
 // metadata is what the provider said of itself.
@@ -107,16 +116,44 @@ func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// ask returns the provider's metadata, which is fetched once.
+// ask returns the provider's metadata, which is fetched once. Whoever comes while
+// it is being fetched waits for that answer, and gets its error if it is one: with
+// a provider that is down nobody waits longer than the first who asked. Who comes
+// after that asks again.
 func (f *flow) ask(ctx context.Context) (*metadata, error) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	if f.known != nil {
+		defer f.mu.Unlock()
 		return f.known, nil
 	}
-	// The keys are fetched later, whenever one is new: not with the context of
-	// this request.
-	ctx = oidc.ClientContext(context.WithoutCancel(ctx), f.client)
+	q := f.asking
+	if q == nil {
+		q = &question{done: make(chan struct{})}
+		f.asking = q
+		go f.answer(q)
+	}
+	f.mu.Unlock()
+	select {
+	case <-q.done:
+		return q.said, q.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// answer answers a question, for all who asked it.
+func (f *flow) answer(q *question) {
+	q.said, q.err = f.fetch()
+	f.mu.Lock()
+	f.known, f.asking = q.said, nil
+	f.mu.Unlock()
+	close(q.done)
+}
+
+// fetch gets the provider's metadata, in the time that the client gives it.
+func (f *flow) fetch() (*metadata, error) {
+	// The keys are fetched later with the same context, whenever one is new.
+	ctx := oidc.ClientContext(context.Background(), f.client)
 	p, err := oidc.NewProvider(ctx, f.provider.Issuer)
 	if err != nil {
 		return nil, fmt.Errorf("ask the OpenID provider: %w", err)
@@ -142,12 +179,11 @@ func (f *flow) ask(ctx context.Context) (*metadata, error) {
 	default:
 		at.AuthStyle = oauth2.AuthStyleInHeader
 	}
-	f.known = &metadata{
+	return &metadata{
 		oauth: oauth2.Config{ClientID: f.provider.Client, ClientSecret: f.provider.Secret, Endpoint: at,
 			RedirectURL: f.redirect, Scopes: []string{oidc.ScopeOpenID}},
 		verifier: p.VerifierContext(ctx, &oidc.Config{ClientID: f.provider.Client, Now: f.now}),
-	}
-	return f.known, nil
+	}, nil
 }
 
 // toProvider sends the browser to the provider. One that came by another name of
@@ -197,6 +233,12 @@ func (s *SignIn) fromProvider(w http.ResponseWriter, r *http.Request) {
 		return
 	case len(q["code"]) != 1 || q.Get("code") == "" || len(q.Get("code")) > 4096:
 		again(http.StatusBadRequest, "The provider's answer holds no code.")
+		return
+	}
+	// Each code is a question to the provider, whose answer is waited for.
+	if wait := s.codes.wait(r.RemoteAddr); wait > 0 {
+		retryAfter(w, wait)
+		again(http.StatusTooManyRequests, tooManyTries)
 		return
 	}
 	t, err := s.flow.redeem(r.Context(), q.Get("code"), u)

@@ -93,8 +93,9 @@ type SignIn struct {
 	secure   bool
 	sessions *sessions
 	flow     *flow // nil without a provider
-	tries    *tries
-	handler  http.Handler
+	// tries are those with tokens, codes those with a provider's codes.
+	tries, codes *tries
+	handler      http.Handler
 }
 
 // New returns the sign-in that the configuration describes. It calls nobody: the
@@ -116,7 +117,7 @@ func New(cfg Config) (*SignIn, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &SignIn{cfg: cfg, url: u, secure: u.Scheme == "https", tries: newTries(cfg.Now),
+	s := &SignIn{cfg: cfg, url: u, secure: u.Scheme == "https", tries: newTries(cfg.Now), codes: newTries(cfg.Now),
 		sessions: &sessions{now: cfg.Now, idle: cfg.Idle, lifetime: cfg.Lifetime, all: map[sessionKey]*session{}}}
 	if cfg.Provider != nil {
 		if s.flow, err = newFlow(cfg.Provider, cfg.URL, cfg.Now); err != nil {

@@ -25,8 +25,8 @@ func (s *SignIn) withToken(w http.ResponseWriter, r *http.Request) {
 	}
 	next := localPath(r.PostForm.Get("next"))
 	if wait := s.tries.wait(r.RemoteAddr); wait > 0 {
-		w.Header().Set("Retry-After", fmt.Sprint(int(wait/time.Second)+1))
-		s.show(w, r, http.StatusTooManyRequests, web.SignInPage{Next: next, Problem: "Too many tries from your address.", Advice: "Wait a minute, then try again."})
+		retryAfter(w, wait)
+		s.show(w, r, http.StatusTooManyRequests, web.SignInPage{Next: next, Problem: tooManyTries, Advice: "Wait a minute, then try again."})
 		return
 	}
 	c, ok := s.cfg.Directory.Token(r.PostForm.Get("token"))
@@ -38,7 +38,14 @@ func (s *SignIn) withToken(w http.ResponseWriter, r *http.Request) {
 	s.enter(w, r, c, time.Time{}, next)
 }
 
-// Bounds of tries with tokens from one address: so many at once, and one more
+const tooManyTries = "Too many tries from your address."
+
+// retryAfter says when the next try is taken.
+func retryAfter(w http.ResponseWriter, wait time.Duration) {
+	w.Header().Set("Retry-After", fmt.Sprint(int(wait/time.Second)+1))
+}
+
+// Bounds of tries with tokens, or with codes, from one address: so many at once, and one more
 // each time that the interval passes.
 const (
 	triesAtOnce  = 20
