@@ -291,6 +291,36 @@ func TestReviewOfOnesOwnMatterIsNamed(t *testing.T) {
 			if named := strings.Contains(a.text(), "of the unit that this is about"); named != own {
 				t.Errorf("own %v, finding %q: named %v", own, finding, named)
 			}
+			a = chainSite(t, madeRecords{c}).get("/record/" + c.made[2].Record.ID.String()).is(200).has("by reviewer " + boss.GetName())
+			if named := strings.Contains(a.text(), "of the unit that this is about"); named != own {
+				t.Errorf("own %v, finding %q: the record's page named %v", own, finding, named)
+			}
 		}
 	}
 }
+
+// madeRecords shows the records of a made chain one by one too.
+type madeRecords struct{ *madeChain }
+
+func (l madeRecords) Size() int64 { return l.basis.Size }
+
+func (l madeRecords) Entry(i int64) (chain.Entry, error) {
+	for _, e := range l.made {
+		if e.Index == i {
+			return e, nil
+		}
+	}
+	return l.bundleLog.Entry(i)
+}
+
+func (l madeRecords) Index(id record.ID) (int64, error) {
+	for _, e := range l.made {
+		if e.Record.ID == id {
+			return e.Index, nil
+		}
+	}
+	return l.bundleLog.Index(id)
+}
+
+func (madeRecords) Raw(int64) ([]byte, error)                   { return nil, desk.ErrNotShown }
+func (madeRecords) Receipt(int64) (*onusv1.ProvenRecord, error) { return nil, desk.ErrNotShown }

@@ -327,6 +327,8 @@ func (l *bundleLog) GrantPath(id record.ID) ([]*web.Grant, error) {
 }
 
 // Bundle hands out the file itself.
+func (l *bundleLog) MakesBundles() bool { return true }
+
 func (l *bundleLog) Bundle(ctx context.Context, ids []record.ID, where string, contents bool) (*evidence.Bundle, error) {
 	for _, id := range ids {
 		if _, err := l.Index(id); err != nil {

@@ -57,6 +57,8 @@ type chainPage struct {
 	AsOf     int64
 	TooLarge bool
 	Cut      bool
+	// Makes: an evidence file of it can be had here.
+	Makes    bool
 	Headline []chainLine
 	// Review is the newest of the chain as a whole.
 	Review *report.Review
@@ -108,7 +110,8 @@ func (v *visit) chain() error {
 	if tab == "" {
 		tab = "picture"
 	}
-	p := &chainPage{ID: c.root.Record.ID, Index: c.root.Index, Tab: tab, AsOf: c.Size - 1, Records: len(c.Chain.Nodes), Cut: c.Cut, TooLarge: c.Judgement == nil}
+	p := &chainPage{ID: c.root.Record.ID, Index: c.root.Index, Tab: tab, AsOf: c.Size - 1, Records: len(c.Chain.Nodes), Cut: c.Cut, TooLarge: c.Judgement == nil,
+		Makes: v.Log.MakesBundles()}
 	known := false
 	for _, t := range chainTabs {
 		href := "/chain/" + p.ID.String()

@@ -162,7 +162,7 @@ func (c *chainView) card(v *chain.Verdict, full bool, forms *int) chainCard {
 	}
 	card.Words = c.words(v.Words)
 	for _, q := range v.Claims {
-		out := chainQuote{Index: q.Index, Lead: report.Clean(q.By.Name), Rests: claimWord(q.Field)}
+		out := chainQuote{Index: q.Index, Lead: sentence(kindAndName(q.By)), Rests: claimWord(q.Field)}
 		out.Words, out.Shown = c.cleanSaid(q)
 		card.Claims = append(card.Claims, out)
 	}
@@ -260,10 +260,9 @@ func (c *chainView) answer(x chain.Answer) chainAnswer {
 			a.Unit = report.Clean(u.ID)
 		}
 	}
-	name := report.Clean(x.Party.Name)
 	switch x.Party.Kind {
 	case registry.KindAgent:
-		a.Party = "agent " + name
+		a.Party = kindAndName(x.Party)
 		if x.Party.Instance != "" {
 			a.Party += ", instance " + report.Clean(x.Party.Instance)
 		}
@@ -271,12 +270,12 @@ func (c *chainView) answer(x chain.Answer) chainAnswer {
 	case registry.KindOperator:
 		a.Party, a.Href = "the operator", partyPath("/operators", x.Party.ID)
 	case registry.KindUser:
-		a.Party, a.Href = name, partyPath("/users", x.Party.ID)
+		a.Party, a.Href = kindAndName(x.Party), partyPath("/users", x.Party.ID)
 		if real, issuer := personName(c.realName(x.Party.ID)); real != "" {
-			a.Party, a.Issuer = report.Clean(real), report.Clean(issuer)
+			a.Party, a.Issuer = kindWords[registry.KindUser]+" "+report.Clean(real), report.Clean(issuer)
 		}
 	default:
-		a.Party = name
+		a.Party = kindAndName(x.Party)
 	}
 	var roles []string
 	for _, p := range x.Parts {
@@ -293,10 +292,25 @@ func (c *chainView) answer(x chain.Answer) chainAnswer {
 	return a
 }
 
+// kindAndName is what a party is and what people call it, to begin or end words of
+// ours with: the name alone could be anything.
+func kindAndName(p chain.Party) string {
+	kind, name := kindWords[p.Kind], p.Name
+	switch {
+	case p.Kind == registry.KindHost:
+		return kind
+	case kind == "" || p.ID == "":
+		return report.Clean(name) // nobody who is known: the engine's word
+	case name == "" || name == (registry.Party{Kind: p.Kind, ID: p.ID}).String():
+		name = lastPart(p.ID)
+	}
+	return kind + " " + report.Clean(name)
+}
+
 // finding returns a finding with its review, and the form as long as there are
 // some left.
 func (c *chainView) finding(f chain.Finding, forms *int) chainFinding {
-	out := chainFinding{Index: f.Index, Code: f.Code, Title: f.Title, Severity: f.Severity, Text: begun(report.Clean(f.Text)), State: f.State, Who: string(f.Who)}
+	out := chainFinding{Index: f.Index, Code: f.Code, Title: f.Title, Severity: f.Severity, Text: findingText(f), State: f.State, Who: string(f.Who)}
 	var who []string
 	for _, p := range f.Parties {
 		who = append(who, report.Clean(p.String()))
@@ -321,14 +335,6 @@ func (c *chainView) finding(f chain.Finding, forms *int) chainFinding {
 	return out
 }
 
-// begun writes the first letter large, unless it begins an operation or an id.
-func begun(s string) string {
-	if first, _, _ := strings.Cut(s, " "); strings.ContainsAny(first, ":/0123456789") {
-		return s
-	}
-	return sentence(s)
-}
-
 // coverage says per agent what is not wired yet, and nobody's conduct.
 func (c *chainView) coverage() []string {
 	if c.Judgement == nil {
@@ -336,7 +342,7 @@ func (c *chainView) coverage() []string {
 	}
 	var all []string
 	for _, k := range c.Judgement.Coverage {
-		all = append(all, fmt.Sprintf("%s: %s, in %d of %d", report.Clean(k.Agent.String()), chain.TitleOf(k.Code), k.Found, k.Of))
+		all = append(all, fmt.Sprintf("Agent %s: %s, in %d of %d", report.Clean(k.Agent.String()), chain.TitleOf(k.Code), k.Found, k.Of))
 	}
 	return all
 }

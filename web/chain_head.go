@@ -150,10 +150,10 @@ func (c *chainView) words(qs []chain.Quote) []chainQuote {
 			n := c.authorName(&onusv1.Author{User: q.User}, q.Index)
 			out.Lead = "User " + n.Name
 			if n.Real != "" {
-				out.Lead = n.Real
+				out.Lead = "User " + n.Real
 			}
 		}
-		by := report.Clean(q.By.Name)
+		by := kindAndName(q.By)
 		switch q.State {
 		case chain.Verified:
 			out.Rests = "shown by the user's own key or token"

@@ -2,6 +2,7 @@ package web
 
 import (
 	"github.com/onus-ledger/onus/verifier/chain"
+	"github.com/onus-ledger/onus/verifier/registry"
 	"github.com/onus-ledger/onus/web/report"
 )
 
@@ -14,11 +15,12 @@ func (c *chainView) reviewed(entries []chain.Entry) {
 	if len(c.reviews) == 0 {
 		return
 	}
-	units := c.unitsByHead()
+	reg := c.Log.Registry()
+	units := unitsByHead(c.Chain, reg)
 	for i := range c.reviews {
 		r := &c.reviews[i]
-		if c.isOwn(c.at[r.Entry], r, units) {
-			r.By += ", of the unit that this is about"
+		if isOwn(reg, c.at[r.Entry], c.at[r.Of], r.Code != "", units[r.Root]) {
+			r.By += ", " + ofOwnUnit
 		}
 	}
 	for i := len(c.reviews) - 1; i >= 0; i-- {
@@ -58,32 +60,33 @@ func (c *chainView) isBroken(index int64) bool {
 	return false
 }
 
+// ofOwnUnit is said of a reviewer whose own matter it is.
+const ofOwnUnit = "of the unit that this is about"
+
 // isOwn reports whether a reviewer who signs with an own key belongs to who
-// answers for what is reviewed: the author of the record or, of the chain as a
-// whole, of any of its actions. Of officers for whom the host signs the log does
-// not say where they belong.
-func (c *chainView) isOwn(n *chain.Node, r *report.Review, units map[int64]map[string]bool) bool {
-	reg := c.Log.Registry()
-	if n == nil || reg == nil || n.Record.Msg.GetAuthor().GetReviewer() == "" {
+// answers for what is reviewed: the author of the record that a finding is about
+// or, of the chain as a whole, any of the units that acted in it. Of officers for
+// whom the host signs the log does not say where they belong.
+func isOwn(reg *registry.Registry, review, about *chain.Node, finding bool, units map[string]bool) bool {
+	if review == nil || reg == nil || review.Record.Msg.GetAuthor().GetReviewer() == "" {
 		return false
 	}
-	own := reg.OperatorOf(n.Record.Msg.GetAuthor(), n.Index)
-	if about := c.at[r.Of]; own != "" && r.Code != "" && about != nil {
+	own := reg.OperatorOf(review.Record.Msg.GetAuthor(), review.Index)
+	if own != "" && finding && about != nil {
 		return reg.OperatorOf(about.Record.Msg.GetAuthor(), about.Index) == own
 	}
-	return own != "" && r.Code == "" && units[r.Root][own]
+	return own != "" && !finding && units[own]
 }
 
 // unitsByHead are the operators of who acted in each chain that is at hand, by
 // the entry at its head.
-func (c *chainView) unitsByHead() map[int64]map[string]bool {
-	reg := c.Log.Registry()
+func unitsByHead(ch *chain.Chain, reg *registry.Registry) map[int64]map[string]bool {
 	units := map[int64]map[string]bool{}
 	if reg == nil {
 		return units
 	}
 	heads := map[*chain.Node]*chain.Node{}
-	for _, n := range c.Chain.Nodes {
+	for _, n := range ch.Nodes {
 		if n.Record.Msg.GetStages().GetAction() == nil {
 			continue
 		}

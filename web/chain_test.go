@@ -169,9 +169,9 @@ func TestChainPermissions(t *testing.T) {
 	l := openBundle(t, "S4")
 	root := rootIntent(t, l).Record.ID.String()
 	chainSite(t, l).get("/chain/"+root+"?tab=permissions").is(200).has(
-		"On the user’s own authority u-strategistaaaaaaaaaaaaaaaa gave planner", "planner Pricing: Head of Pricing gave vendor manager",
-		"vendor manager Pricing: Head of Pricing gave contract reader", "prices:read on restricted contracts", "A permission was passed on wider than it was held",
-		"outside authority #57 contract reader did prices:read on restricted contracts critical The agent had been revoked")
+		"On the user’s own authority user u-strategistaaaaaaaaaaaaaaaa gave agent planner", "agent planner Pricing: Head of Pricing gave agent vendor manager",
+		"agent vendor manager Pricing: Head of Pricing gave agent contract reader", "prices:read on restricted contracts", "A permission was passed on wider than it was held",
+		"outside authority #57 agent contract reader did prices:read on restricted contracts critical The agent had been revoked")
 	l = openBundle(t, "S3")
 	root = rootIntent(t, l).Record.ID.String()
 	chainSite(t, l).get("/chain/"+root+"?tab=permissions").is(200).has("in all", "used, by this log")

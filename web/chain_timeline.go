@@ -44,7 +44,7 @@ type timeRow struct {
 	Notes []string
 	// Elsewhere is how many records of the process, before this one and after
 	// the one shown last, are not in this chain.
-	Elsewhere int64
+	Elsewhere int
 }
 
 // ofTime are the findings that a timeline calls out.
@@ -84,7 +84,7 @@ func (c *chainView) timeline() (*chainTimeline, error) {
 		if key, number, ok := seen(n); ok {
 			r.Sequence, r.Counted = number, true
 			if before, known := last[key]; known && number > before+1 {
-				r.Elsewhere = number - before - 1
+				r.Elsewhere = int(number - before - 1)
 			}
 			last[key] = number
 		}

@@ -57,8 +57,10 @@ func (v *visit) checkPage(b *browserVerifier) error {
 		if err != nil {
 			return err
 		}
-		p.Chain = &checkChain{id, index, evidenceName(index)}
-		p.Check.File = p.Chain.File
+		if v.Log.MakesBundles() { // else the reader brings a file
+			p.Chain = &checkChain{id, index, evidenceName(index)}
+			p.Check.File = p.Chain.File
+		}
 	}
 	if b != nil {
 		v.allowWasm()

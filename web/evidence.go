@@ -61,9 +61,12 @@ type evidencePage struct {
 	// Judged: there is a report, a picture and a judgement of the chain.
 	Judged bool
 	Texts  bool // its texts may be taken along
-	File   string
-	Key    logKey
-	Check  withoutUs
+	// Makes: there is an evidence file to be had; else the folder that is shown
+	// is the evidence.
+	Makes bool
+	File  string
+	Key   logKey
+	Check withoutUs
 }
 
 // evidence says what can be taken away of a chain, what it shows, and how to
@@ -76,7 +79,7 @@ func (v *visit) evidence(b *browserVerifier) error {
 	file := evidenceName(c.root.Index)
 	return v.render("evidence", fmt.Sprintf("Evidence for the chain of entry %d", c.root.Index), "find", &evidencePage{
 		ID: c.root.Record.ID, Index: c.root.Index, Records: len(c.Chain.Nodes), Judged: c.Judgement != nil, Texts: v.Contents,
-		File: file, Key: v.logKey(), Check: withoutUs{file, b, report.Exits}})
+		Makes: v.Log.MakesBundles(), File: file, Key: v.logKey(), Check: withoutUs{file, b, report.Exits}})
 }
 
 // evidenceName is the file's name; it holds nothing foreign.

@@ -57,7 +57,7 @@ type caseRow struct {
 	// For is the user who asked; ByUser one who answers first. Nil for nobody.
 	For, ByUser *person
 	Sums        []string
-	Grave       chain.Severity // of the gravest finding
+	Tally       tally // of its findings
 	Review      string
 }
 
@@ -205,8 +205,8 @@ func (v *visit) caseRow(c *desk.Case) caseRow {
 	for _, s := range c.Amounts {
 		row.Sums = append(row.Sums, amount(s.Sum, s.Unit))
 	}
-	if len(c.Findings) > 0 {
-		row.Grave = c.Findings[0].Severity
+	for _, f := range c.Findings {
+		row.Tally = row.Tally.with(f.Severity, 1)
 	}
 	return row
 }

@@ -188,6 +188,11 @@ func textOf(n *html.Node) string {
 	var b strings.Builder
 	for c := range n.Descendants() {
 		if c.Type == html.TextNode && (c.Parent == nil || c.Parent.Data != "script") {
+			if p := c.PrevSibling; p != nil && p.Data == "wbr" { // the word goes on
+				s := strings.TrimSuffix(b.String(), " ")
+				b.Reset()
+				b.WriteString(s)
+			}
 			b.WriteString(c.Data + " ")
 		}
 	}

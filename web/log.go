@@ -51,6 +51,9 @@ type Log interface {
 	Grants(q GrantQuery, limit int, token string) (grants []*Grant, next string, err error)
 	// GrantPath returns a grant and those above it, up to the root.
 	GrantPath(id record.ID) ([]*Grant, error)
+	// MakesBundles reports whether Bundle can make any, so that nobody is offered
+	// what cannot be had.
+	MakesBundles() bool
 	// Bundle makes the evidence for the chains of some records, with contents
 	// if asked.
 	Bundle(ctx context.Context, ids []record.ID, where string, contents bool) (*evidence.Bundle, error)

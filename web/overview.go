@@ -65,9 +65,9 @@ type overviewPage struct {
 	OpenTotal int
 	// Behind is how many entries of the log are not in any of this yet. Damage is
 	// how many cannot be read, and Damaged are the first of these.
-	Behind   int64
-	Damage   int
-	Damaged  []desk.Damaged
+	Behind  int64
+	Damage  int
+	Damaged []desk.Damaged
 	// Forged is how many reviews are not by whom they name, and ForgedAt are the
 	// first of these.
 	Forged   int
@@ -130,15 +130,9 @@ type kindRow struct {
 
 type agentRow struct {
 	desk.AgentSummary
-	Found    []severityCount
 	FindURL  string
 	Share    template.HTML
 	Answered string
-}
-
-type severityCount struct {
-	Severity chain.Severity
-	N        int
 }
 
 func (v *visit) overviewPage(p period, o *desk.Overview) *overviewPage {
@@ -291,11 +285,6 @@ func (d *overviewPage) agents(v *visit, all []desk.AgentSummary, within func(...
 			continue
 		}
 		row := agentRow{AgentSummary: a, FindURL: within("agent", a.Agent), Share: drawShare(a.Recorded, a.Expected)}
-		for _, s := range severities {
-			if n := a.Findings[s]; n > 0 {
-				row.Found = append(row.Found, severityCount{s, n})
-			}
-		}
 		row.Answered = v.unitName(a.Operator)
 		d.Agents = append(d.Agents, row)
 	}

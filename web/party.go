@@ -123,6 +123,15 @@ type partyFacts struct {
 	Note string
 }
 
+// Tally counts the findings by severity.
+func (f partyFacts) Tally() tally {
+	var t tally
+	for _, c := range f.Findings {
+		t = t.with(c.Severity, c.N)
+	}
+	return t
+}
+
 func (v *visit) partyFacts(p desk.Party, by, id string) partyFacts {
 	find, err := findURL(by, id)
 	if err != nil {

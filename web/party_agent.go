@@ -111,9 +111,12 @@ func (v *visit) agents() error {
 	return v.render("agents", "Agents", "agents", l)
 }
 
-// byGravity puts those with the gravest and most findings first, then by name.
+// byGravity puts those with the gravest findings first, and the most of them, then by name.
 func byGravity(a, b agentLine) int {
 	if d := severityRank(b.Worst) - severityRank(a.Worst); d != 0 {
+		return d
+	}
+	if d := b.Findings[b.Worst] - a.Findings[a.Worst]; d != 0 {
 		return d
 	}
 	if d := b.Found - a.Found; d != 0 {
@@ -159,12 +162,9 @@ func (v *visit) agentLineOf(id string, at int64, summaries map[string]desk.Agent
 	p := registry.Party{Kind: registry.KindAgent, ID: id}
 	a, _ := reg.Agent(id, at)
 	row := agentLine{partyName: v.nameOf(p, at), Purpose: report.Clean(a.GetPurpose()), Keys: len(reg.KeysOf(p, at)), AgentSummary: summaries[id], Observed: a.GetObserved()}
-	for s, n := range row.Findings {
-		row.Found += n
-		if n > 0 && (row.Worst == "" || severityRank(s) > severityRank(row.Worst)) {
-			row.Worst = s
-		}
-	}
+	var gravest, lesser int
+	row.Worst, gravest, lesser = tally(row.Findings).split()
+	row.Found = gravest + lesser
 	for _, r := range reg.Revocations(&onusv1.Author{Agent: id, Operator: a.GetOperator()}, at) {
 		hit := v.revocationRowOf(r, at)
 		row.Revoked = &hit

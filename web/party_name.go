@@ -40,6 +40,16 @@ func (n partyName) Answers() string {
 	return n.Unit + ": " + n.Post
 }
 
+// KindBefore is the word for what it is, to stand before its name: anybody may
+// register a name that reads like words of the viewer's own. It is empty for who
+// has no other name.
+func (n partyName) KindBefore() string {
+	if n.Kind == n.Name {
+		return ""
+	}
+	return n.Kind
+}
+
 // OperatorHref leads to the operator who answers.
 func (n partyName) OperatorHref() string {
 	if n.OperatorID == "" {

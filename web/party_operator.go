@@ -15,7 +15,6 @@ type operatorRow struct {
 	Contact          string
 	Agents, Services int
 	Facts            partyFacts
-	Found            int
 	Revoked          *revocationRow
 }
 
@@ -76,9 +75,6 @@ func (v *visit) operatorRowOf(id string, at int64) operatorRow {
 	row := operatorRow{partyName: v.nameOf(registry.Party{Kind: registry.KindOperator, ID: id}, at)}
 	if v.Desk != nil {
 		row.Facts = v.partyFacts(v.Desk.Operator(id, desk.Period{}), "operator", id)
-	}
-	for _, f := range row.Facts.Findings {
-		row.Found += f.N
 	}
 	for _, r := range v.Log.Registry().Revocations(&onusv1.Author{Operator: id}, at) {
 		hit := v.revocationRowOf(r, at)

@@ -14,7 +14,6 @@ import (
 type userRow struct {
 	partyName
 	Facts partyFacts
-	Found int
 	Keys  int
 }
 
@@ -92,9 +91,6 @@ func (v *visit) userRowOf(id string) userRow {
 	if v.Desk != nil {
 		row.Facts = v.partyFacts(v.Desk.User(id, desk.Period{}), "user", id)
 		row.Facts.Note = "In chains for this user: who must answer for each is said there."
-	}
-	for _, f := range row.Facts.Findings {
-		row.Found += f.N
 	}
 	return row
 }

@@ -298,6 +298,8 @@ func (l *realLedger) GrantPath(id record.ID) ([]*web.Grant, error) {
 	return shown(gs), lost(err)
 }
 
+func (l *realLedger) MakesBundles() bool { return true }
+
 func (l *realLedger) Bundle(ctx context.Context, ids []record.ID, where string, contents bool) (*evidence.Bundle, error) {
 	return nil, errors.New("no test asks for it")
 }

@@ -57,8 +57,11 @@ type recordReview struct {
 	Finding     string
 	Disposition onusv1.Disposition
 	By          partyName
-	Note        *recordField
-	Assignee    *recordField
+	// Own says that the reviewer belongs to the unit whose matter it is; empty:
+	// it does not, as far as the log says.
+	Own      string
+	Note     *recordField
+	Assignee *recordField
 }
 
 // matterOf gathers what there is to know of a record beyond itself.
@@ -126,7 +129,7 @@ func (m *recordMatter) fromJudgement(j *desk.Judged, e chain.Entry) {
 	known := m.Findings
 	m.Findings = nil
 	add := func(f chain.Finding) {
-		out := recordFinding{Code: f.Code, Severity: f.Severity, Text: report.Clean(f.Text), Who: f.Parties, Coverage: f.Kind == chain.Coverage,
+		out := recordFinding{Code: f.Code, Severity: f.Severity, Text: findingText(f), Who: f.Parties, Coverage: f.Kind == chain.Coverage,
 			Asks: f.Kind != chain.Coverage}
 		for _, k := range known {
 			if k.Code == f.Code {
@@ -163,6 +166,13 @@ func severityRank(s chain.Severity) int {
 // reviewsOf lists all reviews of the record in its chain, the newest first:
 // those that others took the place of stay in the log, and are shown.
 func (v *visit) reviewsOf(m *recordMatter, c *chain.Chain, e chain.Entry) {
+	reg := v.Log.Registry()
+	var about *chain.Node
+	units := map[string]bool{}
+	if i := slices.IndexFunc(c.Nodes, func(n *chain.Node) bool { return n.Index == e.Index }); i >= 0 {
+		about = c.Nodes[i]
+		units = unitsByHead(c, reg)[headOf(about, map[*chain.Node]*chain.Node{}).Index]
+	}
 	for _, n := range slices.Backward(c.Nodes) {
 		r := n.Record.Msg.GetReview()
 		if r == nil || n.Opaque != chain.Readable || r.GetRecord() != e.Record.ID.String() {
@@ -170,6 +180,9 @@ func (v *visit) reviewsOf(m *recordMatter, c *chain.Chain, e chain.Entry) {
 		}
 		out := recordReview{ID: n.Record.ID, Index: n.Index, Time: n.LogTime, Finding: r.GetFinding(), Disposition: r.GetDisposition(),
 			By: v.reviewerName(n)}
+		if isOwn(reg, n, about, r.GetFinding() != "", units) {
+			out.Own = ofOwnUnit
+		}
 		f := &fieldReader{log: v.Log, at: n.Index, disclosed: v.Contents}
 		if r.GetNote() != nil {
 			if v.Contents {

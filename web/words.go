@@ -28,6 +28,8 @@ import (
 //	outcomeShape OUTCOME its shape alone, with no word
 //	outcomeClass OUTCOME its name in style sheets: outside, broken, untold …
 //	severityMark SEV     bars, word and colour of a severity
+//	tallied TALLY        how many findings, by the gravest severity: "6 high, and 660 lesser"
+//	flow TEXT            the text, with places to break long words at, and none in a pseudonym
 //	findingTitle CODE    what people read for a finding
 //	disposition D        what people read for a disposition
 //	party PARTY          a chain.Party: its name, then its unit and post
@@ -43,7 +45,7 @@ func words() template.FuncMap {
 	return template.FuncMap{
 		"say": say, "quote": quote, "when": when, "minute": minute, "day": day, "ago": ago, "id": idHTML,
 		"outcomeMark": outcomeMark, "outcomeShape": outcomeShape, "outcomeClass": outcomeClass,
-		"severityMark": severityMark, "findingTitle": titleOf, "disposition": dispositionWord,
+		"severityMark": severityMark, "tallied": tallied, "flow": flow, "findingTitle": titleOf, "disposition": dispositionWord,
 		"party": partyHTML, "amount": amount, "count": count,
 		"thousands":   func(n any) string { return grouped(fmt.Sprint(n)) },
 		"chainURL":    func(id any) string { return "/chain/" + url.PathEscape(fmt.Sprint(id)) },
@@ -147,7 +149,11 @@ func idHTML(id any) template.HTML {
 		return ""
 	}
 	e := template.HTMLEscapeString
-	return template.HTML(fmt.Sprintf(`<code class="id" title="%s" data-copy="%s">%s</code>`, e(full), e(full), e(shortID(full))))
+	class := "id"
+	if isPseudonym(full) {
+		class += " nowrap"
+	}
+	return template.HTML(fmt.Sprintf(`<code class="%s" title="%s" data-copy="%s">%s</code>`, class, e(full), e(full), e(shortID(full))))
 }
 
 // outcomeNames says how an outcome is called in style sheets and symbols.
@@ -218,7 +224,7 @@ func partyHTML(p chain.Party) template.HTML {
 	if name == "" {
 		name = p.ID
 	}
-	out := `<span class="party"><span class="name">` + e(name) + `</span>`
+	out := `<span class="party"><span class="name">` + string(flow(say(name))) + `</span>`
 	if p.Instance != "" {
 		out += ` <span class="fine">instance ` + e(p.Instance) + `</span>`
 	}

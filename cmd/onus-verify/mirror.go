@@ -108,7 +108,8 @@ func (m *mirrorer) run(ctx context.Context) error {
 	// Whether the log only grew is told by its own tiles: those in the folder are
 	// of the history that is there.
 	err = extends(ctx, m.key, m.have, now, tiles.New(now.Checkpoint, m.server.fetch, nil))
-	if err == nil {
+	grew := err == nil
+	if grew {
 		err = m.copy(ctx, t)
 	}
 	if err == nil {
@@ -132,7 +133,7 @@ func (m *mirrorer) run(ctx context.Context) error {
 			return err
 		}
 		return m.end("rollback", exitBroken, fmt.Sprintf("ROLLED BACK: %v. Either an old copy of the log was put back, or an old answer was kept on the way. That proves nothing yet: the checkpoint that it shows is kept in %s", err, filepath.Join(m.dir, kept)), nil)
-	case m.changed(err) != "":
+	case grew && m.changed(err) != "": // before, only the server's tiles were read
 		return m.end("changed", exitBroken, fmt.Sprintf("CHANGED: %v. It is in the folder: remove %s and run it again", err, filepath.Join(m.dir, m.changed(err))), nil)
 	case withheld(err):
 		return m.end("withheld", exitBroken, "WITHHELD: not all of the log could be copied: "+err.Error(), nil)

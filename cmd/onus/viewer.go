@@ -157,6 +157,8 @@ func grantsOf(all []*ledger.Grant) (grants []*web.Grant) {
 	return grants
 }
 
+func (ledgerLog) MakesBundles() bool { return true }
+
 func (g ledgerLog) Bundle(ctx context.Context, ids []record.ID, where string, contents bool) (*evidence.Bundle, error) {
 	ask := ledger.Ask{IDs: ids, Where: where}
 	if contents {

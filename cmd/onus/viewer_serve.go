@@ -156,10 +156,10 @@ func (f *viewerFlags) signIn(l *ledger.Ledger, tokens *identity.Tokens, v *viewe
 }
 
 // run keeps the desk up with the log. If it cannot go on, the ledger does: the
-// pages say how far behind they are.
+// pages say that it stopped, and where.
 func (v *viewer) run(ctx context.Context) {
 	defer close(v.stopped)
-	if err := v.desk.Run(ctx); err != nil {
+	if err := v.desk.Run(ctx); err != nil { // the pages have it from desk.Err
 		v.log.Error("the viewer's desk has stopped: its pages stay as of now until the server is started again", "err", err)
 	}
 }

@@ -266,6 +266,9 @@ func (f *File) Pseudonym(string, string) (string, error) {
 	return "", fmt.Errorf("%w: a file holds no names", desk.ErrNotFound)
 }
 
+// MakesBundles is true: the file is one.
+func (f *File) MakesBundles() bool { return true }
+
 // Bundle returns the file as it is, if the records are in it: a part of it would
 // be evidence of less, and the whole is at hand.
 func (f *File) Bundle(_ context.Context, ids []record.ID, _ string, _ bool) (*evidence.Bundle, error) {

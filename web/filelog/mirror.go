@@ -265,6 +265,9 @@ func (m *Mirror) Pseudonym(string, string) (string, error) {
 	return "", fmt.Errorf("%w: a mirror holds no names", desk.ErrNotFound)
 }
 
+// MakesBundles is false: see Bundle.
+func (m *Mirror) MakesBundles() bool { return false }
+
 // Bundle makes none: a mirror is the evidence itself, and contents are not in it.
 func (m *Mirror) Bundle(_ context.Context, ids []record.ID, _ string, _ bool) (*evidence.Bundle, error) {
 	for _, id := range ids {

@@ -179,7 +179,7 @@ func (p *picture) lay() {
 		if r.id != "" {
 			what := r.kind
 			if by := askedBy(r.partyIn, r.first); by != nil {
-				what = "asked by " + p.short(*by)
+				what += ", asked by " + p.short(*by)
 			}
 			l.below = append(l.below, cut(what, 31))
 		}
