@@ -250,6 +250,7 @@ func (l *Ledger) WitnessReceipt(ctx context.Context, r *onusv1.Receipt) (witness
 // Status is how far the log is, and those who watch it.
 type Status struct {
 	Size       int64
+	LogTime    int64  // of the newest entry, in milliseconds
 	Checkpoint []byte // with the cosignatures that it has by now
 	// WitnessedSize and Witnessed are as [Ledger.Witnessed] returns them.
 	WitnessedSize int64
@@ -266,7 +267,7 @@ type Status struct {
 // Status returns the state of the log and of its witnesses.
 func (l *Ledger) Status() Status {
 	h := l.head.Load()
-	s := Status{Size: h.size, Checkpoint: l.witnesses.noteOf(h)}
+	s := Status{Size: h.size, LogTime: h.logTime, Checkpoint: l.witnesses.noteOf(h)}
 	s.Witnessed, s.WitnessedSize = l.Witnessed()
 	if l.HasWitnesses() {
 		s.Quorum = l.witnesses.policy.Quorum()

@@ -41,7 +41,8 @@ import (
 // at most 1,000, nothing rests on them, and a crash may lose the newest.
 //
 // The rows under o come behind the head, as witnesses answer. Without them the
-// log is whole, but what was witnessed when is known to others alone.
+// log is whole, but what was witnessed when is known to others alone. Those that
+// are older than an hour are thinned: thin.go says which are kept.
 //
 // Partial tiles are not stored: the right edge is made again from at most 255
 // leaf hashes, and 255 tiles a level, when the ledger opens.

@@ -172,6 +172,11 @@ type Ledger struct {
 	beside  sync.WaitGroup
 	// batchTime is how long the last batch took, for retry hints.
 	batchTime atomic.Int64
+	// opened is when; committed is how long after that the newest commit was, and
+	// logged and refused are counted since. See Vitals.
+	opened          time.Time
+	committed       atomic.Int64
+	logged, refused atomic.Int64
 }
 
 // Errors that callers compare.
@@ -330,6 +335,7 @@ func open(cfg Config, create bool) (*Ledger, error) {
 		guard:    new(guardKeeper),
 		registry: registry.New(),
 		queue:    make(chan *pending, cfg.Queue),
+		opened:   time.Now(),
 	}
 	l.index = newIndex(db, cfg.Logger)
 	l.knocks = newKnocks(db, cfg.Logger, l.knockRoom)

@@ -109,6 +109,8 @@ func (l *Ledger) commit(batch []*pending) {
 			l.index.add(e.index, e.rec.Msg)
 		}
 		l.head.Store(next)
+		l.logged.Add(int64(len(entries)))
+		l.committed.Store(int64(time.Since(l.opened)))
 		close(h.next)
 		h = next
 	}

@@ -80,7 +80,8 @@ func newPending(r *record.Record, key *registry.Binding) *pending {
 // record that the log's policy rejects gives a *[RejectedError]. A full queue gives a *[BusyError]. If ctx ends while the record is on its
 // way, Submit returns ctx's error and the record may be logged or not: submit
 // it again to find out.
-func (l *Ledger) Submit(ctx context.Context, s Submission) (*Logged, error) {
+func (l *Ledger) Submit(ctx context.Context, s Submission) (logged *Logged, err error) {
+	defer func() { l.countRefused(ctx, err) }()
 	p, known, err := l.admit(ctx, s)
 	if err != nil {
 		return nil, err
@@ -130,6 +131,7 @@ func (l *Ledger) SubmitBatch(ctx context.Context, subs []Submission) []Result {
 		default:
 			results[i].Logged, results[i].Err = l.receiptOfDuplicate(known[i], subs[i].UserToken != "")
 		}
+		l.countRefused(ctx, results[i].Err)
 	})
 	return results
 }

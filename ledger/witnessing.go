@@ -146,6 +146,7 @@ func (w *witnessing) start() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	all.Go(func() { w.rounds(ctx) })
+	all.Go(func() { w.thinning(ctx) })
 	for i := range w.clients {
 		all.Go(func() { w.work(ctx, i) })
 	}

@@ -68,6 +68,8 @@ var access = map[string][]identity.Role{
 
 	// Not a procedure: entries as c2sp.org/tlog-tiles has them, see tiles.go.
 	entryTileProcedure: readers,
+	// Not a procedure either. It says what GetStatus says, for machines.
+	metricsProcedure: readers,
 
 	"/" + grpcreflect.ReflectV1ServiceName + "/ServerReflectionInfo":      everybody,
 	"/" + grpcreflect.ReflectV1AlphaServiceName + "/ServerReflectionInfo": everybody,

@@ -66,8 +66,9 @@ type Server struct {
 func (s *Server) Denied() int64 { return s.denied.Load() }
 
 // Handler returns everything that is served on the port: the RPC service,
-// gRPC health and reflection, GET /checkpoint and the log's tiles, /livez and
-// /readyz, and Pages for the rest. stopping ends its streams. Most callers want Serve.
+// gRPC health and reflection, GET /checkpoint and the log's tiles, /metrics, /livez
+// and /readyz, and Pages for the rest. stopping ends its streams. Most callers want
+// Serve.
 func (s *Server) Handler(stopping context.Context) http.Handler {
 	log := s.logger()
 	mux := http.NewServeMux()
@@ -84,6 +85,7 @@ func (s *Server) Handler(stopping context.Context) http.Handler {
 	mux.Handle(grpcreflect.NewHandlerV1(reflector, guarded))
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector, guarded))
 	svc.mountTiles(mux)
+	mux.HandleFunc("GET /metrics", svc.metrics)
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if !s.ready.Load() {

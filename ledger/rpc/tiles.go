@@ -34,21 +34,29 @@ func (s *service) mountTiles(mux *http.ServeMux) {
 // logged first where the log's policy asks for that.
 func (s *service) readersOfEntries(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := s.guard.authenticate(r.Context(), r.Header)
-		if err == nil {
-			err = mayCall(c, entryTileProcedure)
-		}
+		r, err := s.guard.enterPlain(r, entryTileProcedure)
 		if err != nil {
-			plainError(w, s.guard.deny(err, entryTileProcedure, c, r.RemoteAddr))
+			plainError(w, err)
 			return
 		}
-		r = r.WithContext(context.WithValue(r.Context(), callerKey{}, c))
 		if err := s.recordRead(r.Context(), entryTile, "")(); err != nil {
 			plainError(w, s.fail(err))
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// enterPlain is enter for what is no procedure: plain HTTP, held to the same table.
+func (g *guard) enterPlain(r *http.Request, procedure string) (*http.Request, error) {
+	c, err := g.authenticate(r.Context(), r.Header)
+	if err == nil {
+		err = mayCall(c, procedure)
+	}
+	if err != nil {
+		return nil, g.deny(err, procedure, c, r.RemoteAddr)
+	}
+	return r.WithContext(context.WithValue(r.Context(), callerKey{}, c)), nil
 }
 
 // plainError writes a Connect error for a client that speaks plain HTTP: what is

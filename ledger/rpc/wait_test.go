@@ -25,13 +25,20 @@ import (
 // the quorum.
 func newWatchedServer(t *testing.T) (*server, []*witnesstest.Witness, *tree.Policy) {
 	t.Helper()
+	return newWatchedServerAs(t, "w0", "w1", "w2")
+}
+
+// newWatchedServerAs has the policy call the witnesses by those names. One whose
+// name begins with "down" refuses all from the start.
+func newWatchedServerAs(t *testing.T, names ...string) (*server, []*witnesstest.Witness, *tree.Policy) {
+	t.Helper()
 	var ws []*witnesstest.Witness
 	var policy *tree.Policy
 	s := newServerWith(t, nil, func(c *ledger.Config) {
 		key, err := tree.NewLogKey(origin, c.Signer.Public().(ed25519.PublicKey))
 		must(t, err)
 		var text strings.Builder
-		for i := range 3 {
+		for i, name := range names {
 			w, err := witnesstest.New(fmt.Sprintf("w%d.example.com", i), key)
 			must(t, err)
 			hs := httptest.NewServer(w)
@@ -39,10 +46,13 @@ func newWatchedServer(t *testing.T) (*server, []*witnesstest.Witness, *tree.Poli
 				hs.CloseClientConnections()
 				hs.Close()
 			})
+			if strings.HasPrefix(name, "down") {
+				w.Fault(refuse)
+			}
 			ws = append(ws, w)
-			fmt.Fprintf(&text, "witness w%d %s %s\n", i, w.Key(), hs.URL)
+			fmt.Fprintf(&text, "witness %s %s %s\n", name, w.Key(), hs.URL)
 		}
-		policy, err = tree.ParsePolicy([]byte(text.String() + "group two 2 w0 w1 w2\nquorum two\n"))
+		policy, err = tree.ParsePolicy([]byte(text.String() + "group two 2 " + strings.Join(names, " ") + "\nquorum two\n"))
 		must(t, err)
 		c.Witnesses = policy
 	}, nil)

@@ -35,19 +35,32 @@ func ReadCheckpoint(folder fs.FS) ([]byte, error) {
 const CheckpointName = "checkpoint"
 
 // readFile reads a plain file of at most max bytes; of a larger one, one byte more,
-// so that the reader sees that it does not fit.
+// so that the reader sees that it does not fit. It looks before it opens: to open a
+// pipe is to wait for somebody who writes to it. A link is no plain file either,
+// and mirrors have none.
 func readFile(folder fs.FS, name string, max int64) ([]byte, error) {
+	info, err := fs.Lstat(folder, name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, notPlain(name, info)
+	}
 	f, err := folder.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
+	// It may be another file by now.
+	if info, err = f.Stat(); err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no plain file", name)
+		return nil, notPlain(name, info)
 	}
 	return io.ReadAll(io.LimitReader(f, max+1))
+}
+
+func notPlain(name string, info fs.FileInfo) error {
+	return fmt.Errorf("%s is no plain file, its mode is %s: a mirror has plain files alone, copy the log again with onus-verify mirror", name, info.Mode())
 }
