@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -92,9 +93,11 @@ func (a *Ask) check() error {
 	return nil
 }
 
-// Bundle makes the evidence for the chains of some records, all under the
-// durable head at its beginning: what package evidence calls a bundle. It
-// holds
+// Bundle makes the evidence for the chains of some records, all under one
+// checkpoint: what package evidence calls a bundle. The checkpoint is that of
+// the durable head at its beginning or, where the log has witnesses, the first
+// from there on that their quorum has cosigned, if it comes within two seconds:
+// a file that others saw the tree of is worth the wait. It holds
 //
 //   - each chain whole, as [Ledger.Chain] gathers it;
 //   - what the chains rest on: the grant paths, proposals with their answers,
@@ -114,10 +117,14 @@ func (l *Ledger) Bundle(ctx context.Context, ask Ask) (*evidence.Bundle, error) 
 	if err := ask.check(); err != nil {
 		return nil, err
 	}
-	c := &collector{ctx: ctx, l: l, h: l.head.Load(), ask: &ask, bounds: ask.bounds.withDefaults(),
+	h, err := l.evidenceHead(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := &collector{ctx: ctx, l: l, h: h, ask: &ask, bounds: ask.bounds.withDefaults(),
 		entries: map[int64]*collected{}, walked: map[walk]bool{}, looked: map[record.ID]bool{}}
 	var left []int64
-	err := l.judge(func(s *authority.State) (err error) {
+	err = l.judge(func(s *authority.State) (err error) {
 		c.state = s
 		if err = c.chains(); err != nil {
 			return err
@@ -133,11 +140,38 @@ func (l *Ledger) Bundle(ctx context.Context, ask Ask) (*evidence.Bundle, error) 
 	return c.bundle(left)
 }
 
+// evidencePatience is how long a bundle waits for witnesses, who are asked about
+// once a second.
+const evidencePatience = 2 * time.Second
+
+// evidenceHead returns the state that a bundle is as of, with the cosignatures
+// of its checkpoint. Of an older state than the newest it has what a bundle
+// needs: no tiles.
+func (l *Ledger) evidenceHead(ctx context.Context) (*head, error) {
+	h := *l.head.Load()
+	if l.HasWitnesses() {
+		waiting, stop := context.WithTimeout(ctx, evidencePatience)
+		defer stop()
+		if c, missing := l.witnesses.await(waiting, h.size); len(missing) == 0 {
+			if c.size < h.size {
+				panic("ledger: no quorum, and no witness is missing")
+			}
+			last, err := l.Entry(c.size - 1)
+			if err != nil {
+				return nil, err
+			}
+			return &head{size: c.size, logTime: last.Stamp.LogTime, checkpoint: c.note}, nil
+		}
+	}
+	h.checkpoint = l.witnesses.noteOf(&h)
+	return &h, nil
+}
+
 // bundle puts together what was collected, and verifies it.
 func (c *collector) bundle(left []int64) (*evidence.Bundle, error) {
 	asked := slices.Clone(c.ask.IDs)
 	slices.SortFunc(asked, func(a, b record.ID) int { return bytes.Compare(a[:], b[:]) })
-	b := &evidence.Bundle{Checkpoint: bytes.Clone(c.l.witnesses.noteOf(c.h))}
+	b := &evidence.Bundle{Checkpoint: bytes.Clone(c.h.checkpoint)}
 	b.Scope = evidence.Scope{Asked: slices.Compact(asked), Where: c.ask.Where, Claim: c.claim(left)}
 	until := c.until
 	if len(asked) == 0 {
@@ -285,7 +319,8 @@ func (c *collector) genuine(b *evidence.Bundle, trust evidence.Trust) (*evidence
 	if err := c.ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := b.Prove(c.l.reader(c.h)); err != nil {
+	// A node of an older tree is one of the newest, too.
+	if err := b.Prove(c.l.reader(c.l.head.Load())); err != nil {
 		return nil, fmt.Errorf("prove the evidence: %w", err)
 	}
 	res, err := b.Verify(trust)
