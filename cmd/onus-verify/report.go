@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/onus-ledger/onus/verifier"
+	"github.com/onus-ledger/onus/verifier/tree"
 )
 
 // report prints what was seen and returns the exit code.
@@ -79,11 +80,37 @@ func (v *logVerifier) print(rep verifier.Report, problems []string, code int) {
 	if rep.Entries > 0 {
 		fmt.Fprintf(w, "  log time    %s to %s (the host's word)\n", logTime(rep.FirstTime), logTime(rep.LastTime))
 	}
+	if p := v.predecessor(); p != nil {
+		fmt.Fprintf(w, "  successor   of log %s, last known at size %d, root %s: verify it with the key %s\n", p.key.Origin(), p.last.Size, p.last.Root, p.key)
+	}
 	if code == 0 || code == exitFindings {
 		fmt.Fprintln(w, "  Checked for every entry: layout, record, id, signature, key binding, stamps, order of time; and the root over all.")
 	}
 	v.printJudged()
 	fmt.Fprintf(w, "Not proven: %s.\n", strings.Join(notProven(rep), "; "))
+}
+
+// predecessor is the log that this one succeeds, as its genesis has it.
+type predecessor struct {
+	key  tree.LogKey
+	last tree.Checkpoint
+}
+
+// predecessor returns nil if there is none, or if the genesis was not read.
+func (v *logVerifier) predecessor() *predecessor {
+	said := v.audit.Registry().Genesis().GetPredecessor()
+	if said == nil {
+		return nil
+	}
+	key, err := tree.ParseLogKey(said.GetLogKey())
+	if err != nil {
+		return nil // the rules of a genesis refuse it, and the audit has said so
+	}
+	last, err := key.Open(said.GetCheckpoint())
+	if err != nil {
+		return nil
+	}
+	return &predecessor{key, last}
 }
 
 func notProven(rep verifier.Report) []string {
