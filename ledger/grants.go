@@ -16,6 +16,8 @@ type GrantQuery struct {
 	User  string
 	// Parent is the grant that it was given under.
 	Parent string
+	// Before bounds the log time in milliseconds; 0 means no bound.
+	Before int64
 }
 
 // Grant is a grant in the log and what became of it.
@@ -28,7 +30,7 @@ type Grant struct {
 // Grants lists grants that keep keeps, the newest first, a page at a time as
 // [Ledger.List] does. What became of each is as of the page's size.
 func (l *Ledger) Grants(q GrantQuery, limit int, token string, keep func(*Entry) bool) (grants []*Grant, next string, err error) {
-	page, err := l.list(Query{grants: true, grantee: q.Agent, User: q.User, grant: q.Parent, NewestFirst: true}, limit, token, keep)
+	page, err := l.list(Query{grants: true, grantee: q.Agent, User: q.User, grant: q.Parent, Before: q.Before, NewestFirst: true}, limit, token, keep)
 	if err != nil {
 		return nil, "", err
 	}

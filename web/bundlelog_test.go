@@ -300,7 +300,7 @@ func (l *bundleLog) Grants(q web.GrantQuery, limit int, token string) ([]*web.Gr
 	var all []*web.Grant
 	for _, e := range slices.Backward(l.entries) {
 		d := e.Record.Msg.GetDelegation()
-		if d == nil || q.Agent != "" && d.GetAgent() != q.Agent || q.User != "" && e.Record.Msg.GetUser() != q.User || q.Parent != "" && e.Record.Msg.GetGrant() != q.Parent {
+		if d == nil || q.Agent != "" && d.GetAgent() != q.Agent || q.User != "" && e.Record.Msg.GetUser() != q.User || q.Parent != "" && e.Record.Msg.GetGrant() != q.Parent || q.Before != 0 && e.LogTime >= q.Before {
 			continue
 		}
 		if g, ok := l.grant(e); ok {

@@ -144,15 +144,12 @@ func (v *visit) grants() error {
 	}
 	token, now := v.r.FormValue("page"), v.newest()
 	for len(l.Rows) < listRows && l.Looked < maxLooked {
-		page, next, err := v.Log.Grants(GrantQuery{Agent: l.Agent, User: l.User}, listRows, token)
+		page, next, err := v.Log.Grants(GrantQuery{Agent: l.Agent, User: l.User, Before: l.To}, listRows, token)
 		if err != nil {
 			return err
 		}
 		for _, g := range page {
 			l.Looked++
-			if l.On != "" && g.Time >= l.To {
-				continue // given later
-			}
 			row := v.grantRowOf(g, now)
 			if l.On == "" {
 				if l.State == "" || row.State == l.State {

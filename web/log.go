@@ -67,7 +67,11 @@ type RecordQuery struct {
 }
 
 // GrantQuery says which grants to list.
-type GrantQuery struct{ Agent, User, Parent string }
+type GrantQuery struct {
+	Agent, User, Parent string
+	// Before bounds the log time in milliseconds; 0 means no bound.
+	Before int64
+}
 
 // Grant is a grant in the log, and what became of it.
 type Grant struct {

@@ -289,7 +289,7 @@ func shown(gs []*ledger.Grant) []*web.Grant {
 }
 
 func (l *realLedger) Grants(q web.GrantQuery, limit int, token string) ([]*web.Grant, string, error) {
-	gs, next, err := l.Ledger.Grants(ledger.GrantQuery{Agent: q.Agent, User: q.User, Parent: q.Parent}, limit, token, func(*ledger.Entry) bool { return true })
+	gs, next, err := l.Ledger.Grants(ledger.GrantQuery{Agent: q.Agent, User: q.User, Parent: q.Parent, Before: q.Before}, limit, token, func(*ledger.Entry) bool { return true })
 	return shown(gs), next, err
 }
 

@@ -141,7 +141,7 @@ func (g ledgerLog) Records(q web.RecordQuery, limit int, token string) (indices 
 }
 
 func (g ledgerLog) Grants(q web.GrantQuery, limit int, token string) (grants []*web.Grant, next string, err error) {
-	all, next, err := g.l.Grants(ledger.GrantQuery{Agent: q.Agent, User: q.User, Parent: q.Parent}, limit, token, func(*ledger.Entry) bool { return true })
+	all, next, err := g.l.Grants(ledger.GrantQuery{Agent: q.Agent, User: q.User, Parent: q.Parent, Before: q.Before}, limit, token, func(*ledger.Entry) bool { return true })
 	return grantsOf(all), next, paged(err)
 }
 

@@ -137,6 +137,15 @@ func TestLedgerLog(t *testing.T) {
 			t.Errorf("grant %d: %v", gr.Index, gr.Status)
 		}
 	}
+	middle := grants[len(grants)/2].Time
+	before, _, err := g.Grants(web.GrantQuery{Before: middle}, 100, "")
+	must(t, err)
+	for _, gr := range grants {
+		listed := slices.ContainsFunc(before, func(b *web.Grant) bool { return b.Index == gr.Index })
+		if listed != (gr.Time < middle) {
+			t.Errorf("grant %d of %d is listed among those before %d: %t", gr.Index, gr.Time, middle, listed)
+		}
+	}
 	if _, _, err := g.Grants(web.GrantQuery{}, 1, "AAAA"); !errors.Is(err, desk.ErrCursor) {
 		t.Errorf("a token that is none: %v", err)
 	}

@@ -102,7 +102,8 @@ func (f *File) Grants(q web.GrantQuery, limit int, token string) (grants []*web.
 	entries, next, err := f.list(fmt.Sprintf("grants %#v", q), limit, token, func(e chain.Entry) bool {
 		m := e.Record.Msg
 		g := m.GetDelegation()
-		return g != nil && (q.Agent == "" || g.GetAgent() == q.Agent) && (q.User == "" || m.GetUser() == q.User) && (q.Parent == "" || m.GetGrant() == q.Parent)
+		return g != nil && (q.Agent == "" || g.GetAgent() == q.Agent) && (q.User == "" || m.GetUser() == q.User) && (q.Parent == "" || m.GetGrant() == q.Parent) &&
+			(q.Before == 0 || e.LogTime < q.Before)
 	})
 	if err != nil {
 		return nil, "", err

@@ -60,7 +60,8 @@ func (m *Mirror) Grants(q web.GrantQuery, limit int, token string) (grants []*we
 	entries, next, err := m.list(fmt.Sprintf("grants %#v", q), limit, token, func(e chain.Entry) bool {
 		r := e.Record.Msg
 		g := r.GetDelegation()
-		return g != nil && (q.Agent == "" || g.GetAgent() == q.Agent) && (q.User == "" || r.GetUser() == q.User) && (q.Parent == "" || r.GetGrant() == q.Parent)
+		return g != nil && (q.Agent == "" || g.GetAgent() == q.Agent) && (q.User == "" || r.GetUser() == q.User) && (q.Parent == "" || r.GetGrant() == q.Parent) &&
+			(q.Before == 0 || e.LogTime < q.Before)
 	})
 	if err != nil {
 		return nil, "", err

@@ -18,6 +18,9 @@ const maxWords = 2000
 // shows nothing at all, such as the filler that is a letter by name; and accents
 // without a letter, or so many on one that they would cover other lines.
 func Clean(s string) string {
+	if isPlain(s) {
+		return s
+	}
 	var b strings.Builder
 	accents := maxAccents // on the sign before: none may come first
 	for i, n := 0, 0; i < len(s); n++ {
@@ -45,6 +48,21 @@ func Clean(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// isPlain reports whether a text is shown as it is, without a look at each sign in
+// the tables: nearly all ids, locations and operations are, and a page has
+// thousands of them.
+func isPlain(s string) bool {
+	if len(s) > maxWords {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // maxAccents is how many accents a letter may carry: as many as writing needs.
