@@ -106,6 +106,17 @@ screenshots: web/wasm/verify.wasm.gz ## Take pictures of the viewer's pages: doc
 bench: ## Run the Go benchmarks
 	go test -run '^$$' -bench . -benchmem $(PKG)
 
+# A module of its own, since it needs the peers themselves. Give it an idle
+# machine; bench/README.md has the flags:
+#   make bench-peers BENCH='-submitters 1,64 -seconds 2'
+BENCH ?=
+
+.PHONY: bench-peers
+bench-peers: ## Run Onus beside Tessera, immudb and PostgreSQL: a table and a plot in bench/results
+	@go -C bench vet ./...
+	@go -C bench build -ldflags '-X main.version=$(VERSION)' -o ../bin/bench .
+	@cd bench && ../bin/bench $(BENCH)
+
 .PHONY: generate
 generate: ## Generate gen/ from proto/
 	$(BUF) generate
