@@ -32,7 +32,7 @@ func newDemo() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Make a ledger, play scenarios with real agents, verify them",
-		Long: `Make a ledger on disk, serve it, and play three scenarios with real agents, users
+		Long: `Make a ledger on disk, serve it, and play four scenarios with real agents, users
 and services that record over Connect: each action is logged, with its proof,
 before it happens, and all authority comes from records. Then verify the whole
 log, and go on serving, with the viewer for a browser.
@@ -41,6 +41,8 @@ log, and go on serving, with the viewer for a browser.
   S2  an agent needs more than its user may see, and has it from its operator
   S3  a purchase: who asked, who decided, who ordered, what the shop saw, what a
       person approved, and what was over the limit
+  S4  a revoked agent reads restricted data on a permission that was passed on too
+      wide, and a message goes out that nobody is shown to have asked for
 
 The users' tokens come from an OpenID provider in this process. Without --data
 the ledger is made in a new temporary directory. In a directory where a demo ran
