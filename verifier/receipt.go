@@ -5,11 +5,14 @@
 //
 //   - [OpenReceipt] checks one record's receipt.
 //   - [OpenProof] checks the same of a tlog-proof and the entry beside it.
-//   - [Audit] checks a whole log, entry by entry.
+//   - [CheckBundle] checks an evidence file, and judges the chains in it.
+//   - [Audit] checks a whole log, entry by entry, and judges its chains.
 //
-// Packages below it: record (what was signed), entry (the leaf), tree (proofs
-// and checkpoints), registry (who is bound to which key), chain (how records
-// hang together).
+// Packages below it: record (what was signed), entry (the leaf), tree (proofs,
+// checkpoints, cosignatures), tiles (a tree read from tiles), credential
+// (certificates and tokens), registry (who is bound to which key), authority
+// (who may do what), chain (how records hang together, and who answers),
+// evidence (the file that an auditor takes away).
 package verifier
 
 import (
