@@ -108,10 +108,11 @@ func (b *tab) readable(what, axe string) {
 	b.media("")
 }
 
-// outline is what a page says: its headings, links, terms and cells. Ages move
-// on, and what a script adds is left out.
+// outline is what a page says: its headings, links, terms and cells. Ages and the
+// minute of printing move on between two loads, and what a script adds is left
+// out.
 const outline = `JSON.stringify([...document.querySelectorAll("main h1,main h2,main h3,main a[href],main dt,main dd,main td,main li")]
-  .filter((e) => !e.closest("[data-script], #check, #result, .keys")).map((e) => { const c = e.cloneNode(true); c.querySelectorAll("button.copy").forEach((x) => x.remove()); return c.textContent.replace(/\s+/g, " ").trim(); })
+  .filter((e) => !e.closest("[data-script], [data-now], #check, #result, .keys")).map((e) => { const c = e.cloneNode(true); c.querySelectorAll("button.copy").forEach((x) => x.remove()); return c.textContent.replace(/\s+/g, " ").trim(); })
   .filter((s) => !/\b(minutes?|hours?|seconds?)\b/.test(s)))`
 
 // sameWithoutScripts loads the page again without scripts: it must say the same.
