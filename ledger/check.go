@@ -69,7 +69,9 @@ type checker struct {
 	progress func(done, of int64)
 	head     *head
 	mark     int64
-	postings int64 // rows that the entries below mark call for
+	index    *index
+	calls    *run  // what the entries of a chunk call for
+	called   int64 // postings that all entries below mark call for
 	grown    *treeState
 	// state is what the entries say of authority, over rows of its own.
 	state *authority.State
@@ -104,6 +106,8 @@ func (c *checker) run(ctx context.Context) error {
 	} else if !errors.Is(err, pebble.ErrNotFound) {
 		return fmt.Errorf("read watermark: %w", err)
 	}
+	c.index = &index{db: c.db, mark: c.mark, tail: newRun(c.mark)}
+	c.calls = newRun(0)
 	c.grown = newTreeState()
 	if err := c.cosignedSizes(); err != nil {
 		return fmt.Errorf("read cosigned checkpoints: %w", err)
@@ -117,6 +121,9 @@ func (c *checker) run(ctx context.Context) error {
 	c.out.Audit = audit.Report()
 	for _, f := range c.out.Audit.Faults {
 		c.out.problem("%s", f)
+	}
+	if err := c.leaves(); err != nil {
+		return err
 	}
 	c.authority()
 	c.signedHead(audit, registryCount)
@@ -140,7 +147,8 @@ func (c *checker) entries(ctx context.Context, audit *verifier.Audit) error {
 		for _, e := range read {
 			c.state.Add(e.Record, e.Index, &e.Stamp)
 		}
-		chunk, read = nil, nil
+		c.postings(c.calls)
+		chunk, read, c.calls = nil, nil, newRun(0)
 	}
 	err := l.scan(0, c.head.size, func(index int64, raw []byte) (bool, error) {
 		if err := ctx.Err(); err != nil {
@@ -150,9 +158,6 @@ func (c *checker) entries(ctx context.Context, audit *verifier.Audit) error {
 		leaf := tree.LeafHash(raw)
 		c.grown.append(leaf, func(level int, n int64, t *tile) { c.tile(level, n, t) })
 		c.rootAt(index + 1)
-		if index >= c.head.size&^(tileWidth-1) {
-			c.leaf(index, leaf)
-		}
 		if e, err := parseEntry(index, chunk[len(chunk)-1]); err == nil {
 			if registry.Concerns(e.Record) {
 				c.row(keyRegistry(registryNumber), u64(index), "registry entry %d", registryNumber)
@@ -179,14 +184,22 @@ func (c *checker) entries(ctx context.Context, audit *verifier.Audit) error {
 	return err
 }
 
-// leaf compares a stored leaf hash with the one that the entry has.
-func (c *checker) leaf(index int64, want tree.Hash) {
-	got, err := get(c.db, keyLeaf(index))
-	if err != nil {
-		c.out.problem("leaf %d: %v", index, err)
-	} else if !bytes.Equal(got, want[:]) {
-		c.out.problem("entry %d: its bytes do not have the hash that was committed to", index)
+// leaves compares the leaves that are stored for the lowest partial tile with
+// those that the entries have.
+func (c *checker) leaves() error {
+	stored, err := readLeaves(c.db, c.head.size)
+	var damage *CorruptionError
+	if errors.As(err, &damage) {
+		c.out.problem("%v", damage)
+		return nil
 	}
+	first := c.head.size &^ (tileWidth - 1)
+	for i, got := range stored {
+		if at := first + int64(i); at < c.grown.frontier.Size() && got != c.grown.edge[0].nodes[i] {
+			c.out.problem("entry %d: its bytes do not have the hash that was committed to", at)
+		}
+	}
+	return err
 }
 
 // tile compares a stored tile with the one that the entries make, and names
@@ -212,7 +225,6 @@ func (c *checker) tile(level int, n int64, want *tile) {
 
 // record checks a record's own rows.
 func (c *checker) record(index int64, r *record.Record) {
-	c.row(keyID(r.ID), u64(index), "id of entry %d", index)
 	for _, f := range r.Texts() {
 		if sum := f.Text.GetCommitment(); len(sum) == record.CommitmentSize {
 			content, err := c.vault.unseal(index, r.ID, [record.CommitmentSize]byte(sum))
@@ -223,15 +235,36 @@ func (c *checker) record(index int64, r *record.Record) {
 			}
 		}
 	}
-	if index < c.mark {
-		rows := map[posting]bool{}
-		for _, p := range postings(r.Msg) {
-			rows[p] = true
+	if index >= c.mark {
+		return
+	}
+	c.row(keyID(r.ID), u64(index), "id of entry %d", index)
+	c.calls.add(indexed{index, r, postings(r.Msg)})
+}
+
+// postings checks that the index has every entry of a run in the lists that it
+// belongs to.
+func (c *checker) postings(r *run) {
+	for p, list := range r.lists {
+		c.called += int64(len(list))
+		cur, err := c.index.cursor(p, list[0], list[len(list)-1]+1)
+		if err != nil {
+			c.out.problem("index %d: %v", p.kind, err)
+			continue
 		}
-		for p := range rows {
-			c.row(keyPosting(p, index), nil, "index row %d of entry %d", p.kind, index)
+		for _, want := range list {
+			got, ok, err := cur.ceil(want)
+			if err != nil {
+				c.out.problem("index %d of entry %d: %v", p.kind, want, err)
+				break
+			}
+			if !ok || got != want {
+				c.out.problem("index %d of entry %d: the entry is not in it", p.kind, want)
+			}
 		}
-		c.postings += int64(len(rows))
+		if err := cur.close(); err != nil {
+			c.out.problem("index %d: %v", p.kind, err)
+		}
 	}
 }
 
@@ -296,8 +329,8 @@ func (c *checker) counts(registryCount int64) error {
 		prefix byte
 		want   int64
 		what   string
-	}{{prefixEntry, size, "entries"}, {prefixID, size, "ids"}, {prefixTile, tiles, "tiles"}, {prefixLeaf, size % tileWidth, "leaves"}, {prefixRegistry, registryCount, "registry rows"},
-		{prefixAuthority, int64(len(c.rows)), "authority rows"}, {prefixUserToken, c.tokens, "users' tokens"}, {prefixPosting, c.postings, "index rows"}} {
+	}{{prefixEntry, size, "entries"}, {prefixID, c.mark, "ids"}, {prefixTile, tiles, "tiles"}, {prefixRegistry, registryCount, "registry rows"},
+		{prefixAuthority, int64(len(c.rows)), "authority rows"}, {prefixUserToken, c.tokens, "users' tokens"}} {
 		n, err := c.count(t.prefix)
 		if pebble.IsCorruptionError(err) {
 			c.out.problem("%v", damaged(t.what, err))
@@ -310,7 +343,39 @@ func (c *checker) counts(registryCount int64) error {
 			c.out.problem("the database holds %d %s, the log calls for %d", n, t.what, t.want)
 		}
 	}
+	n, err := c.countPostings()
+	if err != nil {
+		return err
+	}
+	if n != c.called {
+		c.out.problem("the index names %d properties of entries, the log calls for %d", n, c.called)
+	}
 	return nil
+}
+
+func (c *checker) countPostings() (n int64, err error) {
+	p := []byte{prefixPosting}
+	it, err := c.db.NewIter(&pebble.IterOptions{LowerBound: p, UpperBound: keyAfter(p)})
+	if err != nil {
+		return 0, err
+	}
+	for ok := it.First(); ok; ok = it.Next() {
+		if len(it.Key()) != len(keyPosting(posting{}, 0)) {
+			c.out.problem("index row %q: is not the key of one", it.Key())
+			continue
+		}
+		list, err := parseChunk(nil, it.Key()[:len(it.Key())-8], it.Key(), it.Value())
+		if err != nil {
+			c.out.problem("%v", err)
+		}
+		n += int64(len(list))
+	}
+	err = errors.Join(it.Error(), it.Close())
+	if pebble.IsCorruptionError(err) {
+		c.out.problem("%v", damaged("the index", err))
+		return c.called, nil
+	}
+	return n, err
 }
 
 func (c *checker) count(prefix byte) (n int64, err error) {

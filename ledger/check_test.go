@@ -69,6 +69,7 @@ func TestCheckFindsDamage(t *testing.T) {
 	h.checkRows()
 
 	ofAgent := post(byAgent, testAgent)
+	edge := size &^ (tileWidth - 1)
 	for _, c := range []damage{
 		{"payload", flip(keyEntry(300), -1), "entry 300", true},
 		{"signature", flip(keyEntry(300), len(e300.Raw)-len(e300.Record.Envelope.Payload)-10), "entry 300", true},
@@ -89,6 +90,10 @@ func TestCheckFindsDamage(t *testing.T) {
 		{"tile's first hash", flip(keyTile(0, 0), 0), "entry 0", false},
 		{"tile gone", drop(keyTile(0, 1)), "tile 0/1", false},
 		{"tile cut", put(keyTile(0, 1), make([]byte, 32*255)), "tile 0/1", false},
+		{"leaf", flip(keyLeaf(edge), 0), fmt.Sprint("entry ", edge), false},
+		{"leaves gone", drop(keyLeaf(edge)), fmt.Sprint("leaves from entry ", edge), false},
+		{"leaves cut", put(keyLeaf(edge), make([]byte, 31)), fmt.Sprint("leaves from entry ", edge), false},
+		{"leaves too many", put(keyLeaf(size), make([]byte, 32)), "leaves from entry", false},
 		{"tile too many", put(keyTile(0, 2), make([]byte, 32*256)), "tiles", true},
 		{"id", put(keyID(e300.Record.ID), u64(301)), "id of entry 300", true},
 		{"id gone", drop(keyID(e300.Record.ID)), "id of entry 300", true},
@@ -104,17 +109,20 @@ func TestCheckFindsDamage(t *testing.T) {
 		{"head cut", put(keyHead, make([]byte, 20)), "head", false},
 		{"head gone", drop(keyHead), "head", false},
 		{"version", put(keyVersion, []byte{2}), "version", false},
-		{"another version", flip(keyVersion, 0), "format version 3, this program reads 2", false},
+		{"another version", flip(keyVersion, 0), "format version 2, this program reads 3", false},
 		{"version gone", drop(keyVersion), "version", false},
 		{"content", flip(keyContent(4, [32]byte(text.GetCommitment())), -1), "entry 4", true},
 		{"content cut", put(keyContent(4, [32]byte(text.GetCommitment())), []byte{200}), "entry 4", true},
 		{"holder's key", flip(keyHolder("operator:"+testOperator), -1), "entry 4", true},
-		{"posting gone", drop(keyPosting(ofAgent, 300)), "index row 1 of entry 300", true},
-		{"posting with a value", put(keyPosting(ofAgent, 300), []byte{1}), "index row 1 of entry 300", true},
-		{"posting too many", put(keyPosting(ofAgent, 1), nil), "index", true},
+		{"postings gone", drop(keyPosting(ofAgent, 4)), "index 1 of entry 4", true},
+		{"posting gone", put(keyPosting(ofAgent, 4), appendChunk(nil, []int64{4, 6, 7})), "index 1 of entry 5", true},
+		{"posting that is no list", put(keyPosting(ofAgent, 4), []byte{0}), "is not a list of entries", true},
+		{"posting that is cut", put(keyPosting(ofAgent, 4), []byte{0x80}), "is not a list of entries", true},
+		{"posting too many", put(keyPosting(ofAgent, 1), nil), "the index names", true},
 		{"watermark ahead of its rows", func(db *pebble.DB) error {
-			return errors.Join(db.DeleteRange(keyPosting(ofAgent, 500), keyPosting(ofAgent, 1<<40), pebble.Sync))
-		}, "index row 1 of entry 500", true},
+			return errors.Join(db.DeleteRange(keyPosting(ofAgent, 250), keyPosting(ofAgent, 1<<40), pebble.Sync))
+		}, "index 1 of entry 260", true},
+		{"watermark behind its rows", put(keyWatermark, u64(137)), "ids, the log calls for 137", true},
 		{"watermark beyond the log", put(keyWatermark, u64(size+1)), "watermark", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

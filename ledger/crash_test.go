@@ -208,12 +208,12 @@ func (im image) checkTotal(h *harness) {
 	}
 	want := 0
 	for i := int64(0); i < h.ledger.Size(); i++ {
-		m, err := h.ledger.recordAt(i)
+		r, err := h.ledger.recordAt(i)
 		if err != nil {
 			h.t.Error(err)
 			return
 		}
-		if m.GetStages().GetAction().GetElement().GetAmount() != "" {
+		if r.Msg.GetStages().GetAction().GetElement().GetAmount() != "" {
 			want++
 		}
 	}

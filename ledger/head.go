@@ -134,6 +134,11 @@ func (l *Ledger) recover() error {
 	if err := l.index.recover(h.size, l.recordAt); err != nil {
 		return fmt.Errorf("recover the indexes: %w", err)
 	}
+	l.beside.Go(func() {
+		if err := l.index.learn(l.closing); err != nil {
+			l.cfg.Logger.Error("read the ids of the log: new records are looked up in the database", "err", err)
+		}
+	})
 	l.head.Store(h)
 	if err := l.knocks.load(l.cfg.Clock()); err != nil {
 		return fmt.Errorf("read the keys that knocked: %w", err)
@@ -210,19 +215,17 @@ func (l *Ledger) recoverRegistry(h *head, count int64) error {
 // committed to. It does not read the entries: whether their bytes still have
 // these hashes is for Check and for every auditor to find out, entry by entry.
 func (l *Ledger) recoverEdge(h *head) error {
+	leaves, err := readLeaves(l.db, h.size)
+	if err != nil {
+		return err
+	}
 	for level := range maxLevels {
 		t := new(tile)
 		count := h.size >> (tileHeight * level) // complete nodes at this height
 		first := count &^ (tileWidth - 1)
 		for i := first; i < count; i++ {
 			if level == 0 {
-				v, err := l.get(keyLeaf(i))
-				if err != nil {
-					return fmt.Errorf("read leaf %d: %w", i, err)
-				}
-				if t.nodes[i-first], err = tree.ParseHash(v); err != nil {
-					return &CorruptionError{Key: fmt.Sprintf("leaf %d", i), What: err.Error()}
-				}
+				t.nodes[i-first] = leaves[i-first]
 				continue
 			}
 			below, err := l.loadTile(level-1, i)

@@ -79,7 +79,11 @@ func (l *Ledger) say(ctx context.Context, fill func(*onusv1.Record)) (int64, err
 		return 0, err
 	}
 	p := newPending(r, key)
+	// The host has no need of a place: what it says, it says for a call that
+	// somebody makes.
+	l.underway.Add(1)
 	if err := l.enqueue(p); err != nil {
+		l.leave(1)
 		return 0, err
 	}
 	select {

@@ -19,7 +19,7 @@ import (
 
 // newInstance refuses an enrolment of an instance that has records among the
 // entries from low up to high, or in the batch before it.
-func (l *Ledger) newInstance(m *onusv1.Record, low, high int64, batch []applied) error {
+func (l *Ledger) newInstance(m *onusv1.Record, low, high int64, batch []indexed) error {
 	a := m.GetAuthor()
 	if a.GetInstance() == "" || record.SelfEnrolment(m) == nil {
 		return nil

@@ -17,8 +17,8 @@ import (
 //	h       –                         head, see below                    truth
 //	e       index u64                 entry                              truth
 //	t       level u8, tile u64        256 hashes: a full tile            truth
-//	l       index u64                 leaf hash, until its tile is full  truth
-//	i       record id                 index u64                          truth
+//	l       index u64                 leaf hashes from that entry on,    truth
+//	                                  until their tile is full
 //	g       registry number u64       index u64                          truth
 //	a       what package authority    state of grants, limits, approvals truth
 //	        names it
@@ -30,7 +30,10 @@ import (
 //	o       size u64                  checkpoint of that size with the
 //	                                  witnesses' cosignatures            truth
 //	w       set of properties u8      watermark: index u64               derived
-//	x       kind u8, hash 16, idx u64 –: the entry has that property     derived
+//	i       record id                 index u64                          derived
+//	x       kind u8, hash 16, idx u64 the entries that have the property, derived
+//	                                  from that one on: the distance
+//	                                  from each to the next, uvarints
 //	q       key id                    a key that knocked: PendingKey     neither
 //
 // The rows under a follow from the entries, as the registry does. They are
@@ -52,7 +55,7 @@ import (
 // A change to a row's meaning is a new format version, and a test that reads
 // a database of the old one.
 const (
-	formatVersion = 2
+	formatVersion = 3
 
 	prefixVersion   = 'v'
 	prefixHead      = 'h'
@@ -78,7 +81,7 @@ var (
 	keyHead    = []byte{prefixHead}
 	// A new property of entries is a new set: the watermark of the one before is
 	// not looked at, and the rows are made again when the ledger opens.
-	keyWatermark = []byte{prefixWatermark, 2}
+	keyWatermark = []byte{prefixWatermark, 3}
 )
 
 func u64(v int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(v)) }

@@ -94,7 +94,8 @@ type Config struct {
 	Clock func() time.Time
 	// Logger hears what an operator should know; nil means silence.
 	Logger *slog.Logger
-	// Queue is how many admitted records may wait; 0 means 8,192.
+	// Queue is how many records may be on their way at a time, those that are
+	// being checked among them; 0 means 8,192.
 	Queue int
 	// MaxBatch is how many records one commit may hold; 0 means 512.
 	MaxBatch int
@@ -130,6 +131,9 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// hostRoom is the room in the queue for what the host itself says.
+const hostRoom = 256
+
 // Ledger is an open log. All methods are safe for concurrent use, except that
 // Run is called once.
 type Ledger struct {
@@ -147,6 +151,8 @@ type Ledger struct {
 	// registry is the history of bindings. The goroutine of Run adds to it,
 	// ahead of the durable head; readers ask it only below the head.
 	registry *registry.Registry
+	// signatures checks what comes in.
+	signatures *signatures
 
 	// head is the durable head. Only commit stores it, after the sync.
 	head atomic.Pointer[head]
@@ -155,6 +161,8 @@ type Ledger struct {
 	// of Run (and to Create and Open before that).
 	growing growing
 
+	// underway counts the records between enter and their answer.
+	underway atomic.Int64
 	// queue holds admitted records. A send needs accepting.RLock, so that
 	// Run, which closes the door under accepting.Lock, misses none.
 	queue     chan *pending
@@ -237,6 +245,7 @@ func Create(cfg Config, genesis *record.Record) (*Ledger, error) {
 	l.head.Store(&head{root: tree.Empty, next: make(chan struct{})})
 	l.growing = l.newGrowing(newTreeState(), 0)
 	p := newPending(genesis, key)
+	l.underway.Add(1)
 	l.commit([]*pending{p})
 	if err := (<-p.done).err; err != nil {
 		l.db.Close()
@@ -283,6 +292,7 @@ func Open(cfg Config) (*Ledger, error) {
 	}
 	if err != nil {
 		l.close()
+		l.beside.Wait()
 		l.db.Close()
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
@@ -334,10 +344,11 @@ func open(cfg Config, create bool) (*Ledger, error) {
 		tiles:    new(tileCache),
 		guard:    new(guardKeeper),
 		registry: registry.New(),
-		queue:    make(chan *pending, cfg.Queue),
+		queue:    make(chan *pending, cfg.Queue+hostRoom),
 		opened:   time.Now(),
 	}
-	l.index = newIndex(db, cfg.Logger)
+	l.signatures = newSignatures(maxExpandedKeys)
+	l.index = newIndex(cfg, db)
 	l.knocks = newKnocks(db, cfg.Logger, l.knockRoom)
 	l.closing, l.close = context.WithCancel(context.Background())
 	return l, nil
@@ -367,7 +378,7 @@ func (l *Ledger) Close() error {
 	l.accepting.Unlock()
 	l.close()
 	l.beside.Wait()
-	err := errors.Join(l.index.flushAll(), l.knocks.flush())
+	err := errors.Join(l.index.flush(), l.knocks.flush())
 	// Flushed tables make the next Open quick: nothing is left to replay.
 	err = errors.Join(err, l.db.Flush(), l.db.Close())
 	if err != nil {

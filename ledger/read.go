@@ -61,7 +61,7 @@ func parseEntry(index int64, raw []byte) (*Entry, error) {
 	return &Entry{Index: index, Raw: raw, Stamp: e.Stamp, Record: r}, nil
 }
 
-func (l *Ledger) recordAt(index int64) (*onusv1.Record, error) {
+func (l *Ledger) recordAt(index int64) (*record.Record, error) {
 	raw, err := l.get(keyEntry(index))
 	if err != nil {
 		return nil, fmt.Errorf("read entry %d: %w", index, err)
@@ -70,7 +70,7 @@ func (l *Ledger) recordAt(index int64) (*onusv1.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.Record.Msg, nil
+	return e.Record, nil
 }
 
 // Receipt returns the entry at index with its proof at the durable head.

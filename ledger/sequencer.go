@@ -74,12 +74,6 @@ func (l *Ledger) take(batch []*pending) []*pending {
 	return batch
 }
 
-// applied is one entry that apply made.
-type applied struct {
-	rec   *record.Record
-	index int64
-}
-
 // commit applies a batch and makes it durable. It is the only place where the
 // log grows.
 func (l *Ledger) commit(batch []*pending) {
@@ -105,9 +99,7 @@ func (l *Ledger) commit(batch []*pending) {
 			l.cfg.Fatal(fmt.Errorf("commit: %w", err))
 			panic("ledger: Fatal returned")
 		}
-		for _, e := range entries {
-			l.index.add(e.index, e.rec.Msg)
-		}
+		l.index.add(entries)
 		l.head.Store(next)
 		l.logged.Add(int64(len(entries)))
 		l.committed.Store(int64(time.Since(l.opened)))
@@ -119,6 +111,7 @@ func (l *Ledger) commit(batch []*pending) {
 		a.head = h
 		p.done <- a
 	}
+	l.leave(len(batch))
 	l.batchTime.Store(int64(time.Since(start)))
 }
 
@@ -126,12 +119,13 @@ func (l *Ledger) commit(batch []*pending) {
 // the state before, the batch in its order, and the proposed log time. It
 // repeats every check that reads the state of the log, fills b, and advances
 // l.growing. It reads no clock, no random source and no network.
-func (l *Ledger) apply(b *pebble.Batch, batch []*pending, proposed int64) ([]applied, []placed) {
+func (l *Ledger) apply(b *pebble.Batch, batch []*pending, proposed int64) ([]indexed, []placed) {
 	g := &l.growing
 	g.rows.begin(b)
+	before := g.frontier.Size()
 	logTime := max(proposed, g.logTime)
 	answers := make([]placed, len(batch))
-	entries := make([]applied, 0, len(batch))
+	entries := make([]indexed, 0, len(batch))
 	inBatch := make(map[record.ID]int64, len(batch))
 	for i, p := range batch {
 		if index, ok := l.isKnown(p.rec.ID, inBatch); ok {
@@ -171,10 +165,9 @@ func (l *Ledger) apply(b *pebble.Batch, batch []*pending, proposed int64) ([]app
 			}
 		}
 		g.authority.Add(p.rec, index, &e.Stamp)
-		set(b, keyLeaf(index), leaf[:])
 		g.append(leaf, func(level int, n int64, t *tile) {
 			set(b, keyTile(level, n), t.marshal())
-			if level == 0 { // the tile has its leaves now
+			if level == 0 && n*tileWidth < before { // the tile has what earlier batches wrote
 				must(b.DeleteRange(keyLeaf(n*tileWidth), keyLeaf((n+1)*tileWidth), nil))
 			}
 			l.tiles.put(level, n, t)
@@ -182,20 +175,20 @@ func (l *Ledger) apply(b *pebble.Batch, batch []*pending, proposed int64) ([]app
 		g.logTime = logTime
 		inBatch[p.rec.ID] = index
 		set(b, keyEntry(index), raw)
-		set(b, keyID(p.rec.ID), u64(index))
 		for _, c := range p.contents {
 			set(b, keyContent(index, c.commitment), c.sealed)
 		}
 		if p.token.sealed != nil {
 			set(b, keyUserToken(index), p.token.sealed)
 		}
-		entries = append(entries, applied{p.rec, index})
+		entries = append(entries, indexed{index, p.rec, p.postings})
 		if refused != nil {
 			answers[i] = placed{err: &RejectedError{refused, index}}
 			continue
 		}
 		answers[i] = placed{index: index, raw: raw}
 	}
+	g.setLeaves(b, before)
 	return entries, answers
 }
 
@@ -245,26 +238,16 @@ func (l *Ledger) applyOne(p *pending, index, logTime int64) (*entry.Entry, []byt
 }
 
 // isKnown reports whether the record is in the log or earlier in the batch.
-// It may read Pebble beyond the durable head: its answer goes out only after
-// this batch's sync, which covers all before it.
 func (l *Ledger) isKnown(id record.ID, inBatch map[record.ID]int64) (int64, bool) {
 	if index, ok := inBatch[id]; ok {
 		return index, true
 	}
-	key := keyID(id)
-	v, closer, err := l.db.Get(key)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return 0, false
+	index, found, err := l.index.find(id)
+	if err != nil {
+		l.cfg.Fatal(fmt.Errorf("look up %s: %w", id, err))
+		panic("ledger: Fatal returned")
 	}
-	if err == nil {
-		defer closer.Close()
-		var index int64
-		if index, err = parseIndex(key, v); err == nil {
-			return index, true
-		}
-	}
-	l.cfg.Fatal(fmt.Errorf("look up %s: %w", id, err))
-	panic("ledger: Fatal returned")
+	return index, found
 }
 
 // nextHead signs the tree as apply left it.

@@ -2,13 +2,11 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"sync"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
 	onusv1 "github.com/onus-ledger/onus/gen/onus/v1"
 	"github.com/onus-ledger/onus/verifier/entry"
 	"github.com/onus-ledger/onus/verifier/record"
@@ -50,6 +48,7 @@ type Logged struct {
 type pending struct {
 	rec      *record.Record
 	key      *registry.Binding
+	postings []posting
 	contents []sealedContent
 	token    takenToken
 	// size is that of the log which admission looked at.
@@ -68,7 +67,7 @@ type placed struct {
 }
 
 func newPending(r *record.Record, key *registry.Binding) *pending {
-	return &pending{rec: r, key: key, done: make(chan placed, 1)}
+	return &pending{rec: r, key: key, postings: postings(r.Msg), done: make(chan placed, 1)}
 }
 
 // Submit logs one record and returns when it is durable, with a receipt that
@@ -82,15 +81,21 @@ func newPending(r *record.Record, key *registry.Binding) *pending {
 // it again to find out.
 func (l *Ledger) Submit(ctx context.Context, s Submission) (logged *Logged, err error) {
 	defer func() { l.countRefused(ctx, err) }()
+	if err := l.enter(); err != nil {
+		return nil, err
+	}
 	p, known, err := l.admit(ctx, s)
-	if err != nil {
-		return nil, err
+	if err == nil && known < 0 {
+		err = l.enqueue(p)
 	}
-	if known >= 0 {
+	if err != nil || known >= 0 {
+		l.leave(1)
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case known >= 0:
 		return l.receiptOfDuplicate(known, s.UserToken != "")
-	}
-	if err := l.enqueue(p); err != nil {
-		return nil, err
 	}
 	return l.await(ctx, p)
 }
@@ -108,19 +113,33 @@ func (l *Ledger) SubmitBatch(ctx context.Context, subs []Submission) []Result {
 	results := make([]Result, len(subs))
 	admitted := make([]*pending, len(subs))
 	known := make([]int64, len(subs))
-	each(len(subs), func(i int) { admitted[i], known[i], results[i].Err = l.admit(ctx, subs[i]) })
+	// Once one found no place, a later one that still got in would overtake it.
 	var full error
+	for i := range subs {
+		if full == nil {
+			full = l.enter()
+		}
+		results[i].Err = full
+	}
+	each(len(subs), func(i int) {
+		if results[i].Err != nil {
+			return
+		}
+		if admitted[i], known[i], results[i].Err = l.admit(ctx, subs[i]); admitted[i] == nil {
+			l.leave(1)
+		}
+	})
+	full = nil
 	for i, p := range admitted {
 		if p == nil {
 			continue
 		}
-		// Once one found the queue full, a later one that still got in would
-		// overtake it.
 		if full == nil {
 			full = l.enqueue(p)
 		}
 		if full != nil {
 			admitted[i], results[i].Err = nil, full
+			l.leave(1)
 		}
 	}
 	each(len(subs), func(i int) {
@@ -164,15 +183,18 @@ func (l *Ledger) admit(ctx context.Context, s Submission) (p *pending, known int
 	h := l.head.Load()
 	// The signature comes first even for a record that is known: a receipt is
 	// given to who can sign, not to who can replay a payload.
-	key, err := l.registry.Authenticate(r, h.size)
+	key, err := l.registry.Bound(r, h.size)
+	if err == nil {
+		err = l.signatures.check(r, key.Key)
+	}
 	if err != nil {
 		l.knocked(r, h.size, err)
 		return nil, -1, err
 	}
-	if known, err := l.lookup(h, r.ID); err == nil {
+	if known, ok, err := l.index.find(r.ID); err != nil {
+		return nil, -1, fmt.Errorf("look up %s: %w", r.ID, err)
+	} else if ok && known < h.size {
 		return nil, known, nil
-	} else if !errors.Is(err, ErrNotFound) {
-		return nil, -1, err
 	}
 	if err := l.vault.checkPseudonyms(r.Msg); err != nil {
 		return nil, -1, err
@@ -216,6 +238,28 @@ func checkContentSizes(cs []*onusv1.Content) error {
 	return nil
 }
 
+// enter takes a place among the records that are on their way, which is given
+// back when the record is answered. It comes before all work: a ledger that is
+// offered ten times what it can take must not spend its time on what it will
+// refuse.
+func (l *Ledger) enter() error {
+	if l.underway.Add(1) > int64(l.cfg.Queue) {
+		l.leave(1)
+		return l.busy()
+	}
+	return nil
+}
+
+func (l *Ledger) leave(n int) { l.underway.Add(-int64(n)) }
+
+func (l *Ledger) busy() error {
+	// By then about one queue's worth of batches has gone through.
+	batches := time.Duration(l.cfg.Queue/l.cfg.MaxBatch + 1)
+	wait := batches * time.Duration(l.batchTime.Load())
+	return &BusyError{RetryAfter: min(max(wait, 10*time.Millisecond), 5*time.Second)}
+}
+
+// enqueue hands over a record that has a place, or is the host's own.
 func (l *Ledger) enqueue(p *pending) error {
 	l.accepting.RLock()
 	defer l.accepting.RUnlock()
@@ -226,10 +270,7 @@ func (l *Ledger) enqueue(p *pending) error {
 	case l.queue <- p:
 		return nil
 	default:
-		// By then about one queue's worth of batches has gone through.
-		batches := time.Duration(cap(l.queue)/l.cfg.MaxBatch + 1)
-		wait := batches * time.Duration(l.batchTime.Load())
-		return &BusyError{RetryAfter: min(max(wait, 10*time.Millisecond), 5*time.Second)}
+		return l.busy()
 	}
 }
 
@@ -312,20 +353,11 @@ func (l *Ledger) proveAt(h proofTarget, index int64, id record.ID, raw, sig []by
 
 // lookup returns the index of a record, as of head h.
 func (l *Ledger) lookup(h *head, id record.ID) (int64, error) {
-	key := keyID(id)
-	v, closer, err := l.db.Get(key)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return 0, fmt.Errorf("%w: %s", ErrNotFound, id)
-	}
+	index, found, err := l.index.find(id)
 	if err != nil {
 		return 0, fmt.Errorf("look up %s: %w", id, err)
 	}
-	defer closer.Close()
-	index, err := parseIndex(key, v)
-	if err != nil {
-		return 0, err
-	}
-	if index >= h.size { // visible in Pebble, not yet durable
+	if !found || index >= h.size { // newer than this head
 		return 0, fmt.Errorf("%w: %s", ErrNotFound, id)
 	}
 	return index, nil

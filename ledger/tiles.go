@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"fmt"
 	"sync/atomic"
 
@@ -11,7 +12,9 @@ import (
 // The tree is stored as tiles of 256 hashes (c2sp.org/tlog-tiles): tile n of
 // level l holds the nodes at height 8l with indices 256n to 256n+255. A tile
 // is written once, when it is full; the partial tiles at the right edge live
-// in memory. That costs one 8 KB row per 256 entries and no rewriting.
+// in memory, and each batch writes the leaf hashes that it adds to the lowest
+// of them as one row. That costs one 8 KB row per 256 entries, at most as much
+// again for rows that go when the tile is full, and no rewriting.
 const (
 	tileHeight = 8
 	tileWidth  = 1 << tileHeight
@@ -69,6 +72,53 @@ func (t *tile) marshal() []byte {
 		b = append(b, t.nodes[i][:]...)
 	}
 	return b
+}
+
+// setLeaves writes the leaves since an earlier size whose tile is not full.
+func (g *treeState) setLeaves(b *pebble.Batch, since int64) {
+	size := g.frontier.Size()
+	first := max(since, size&^(tileWidth-1))
+	if first == size {
+		return
+	}
+	row := make([]byte, 0, (size-first)*tree.HashSize)
+	for i := first; i < size; i++ {
+		row = append(row, g.edge[0].nodes[slot(0, i)][:]...)
+	}
+	set(b, keyLeaf(first), row)
+}
+
+// readLeaves returns the leaves of the lowest partial tile of a tree of that
+// size. There are no other rows of leaves.
+func readLeaves(db pebble.Reader, size int64) ([]tree.Hash, error) {
+	p := []byte{prefixLeaf}
+	it, err := db.NewIter(&pebble.IterOptions{LowerBound: p, UpperBound: keyAfter(p)})
+	if err != nil {
+		return nil, fmt.Errorf("read leaves: %w", err)
+	}
+	defer it.Close()
+	first := size &^ (tileWidth - 1)
+	var leaves []tree.Hash
+	for ok := it.First(); ok; ok = it.Next() {
+		at := first + int64(len(leaves))
+		row := it.Value()
+		if !bytes.Equal(it.Key(), keyLeaf(at)) || len(row) == 0 || len(row)%tree.HashSize != 0 || at+int64(len(row)/tree.HashSize) > size {
+			return nil, &CorruptionError{Key: fmt.Sprintf("%q", it.Key()), What: fmt.Sprintf("does not hold the leaves from entry %d on", at)}
+		}
+		for ; len(row) > 0; row = row[tree.HashSize:] {
+			leaves = append(leaves, tree.Hash(row))
+		}
+	}
+	switch err := it.Error(); {
+	case pebble.IsCorruptionError(err):
+		return nil, damaged("leaves", err)
+	case err != nil:
+		return nil, fmt.Errorf("read leaves: %w", err)
+	}
+	if at := first + int64(len(leaves)); at != size {
+		return nil, &CorruptionError{Key: fmt.Sprintf("leaf %d", at), What: "is missing"}
+	}
+	return leaves, nil
 }
 
 // tileCache keeps full tiles that were used lately, one for each slot.

@@ -8,11 +8,11 @@ func (l *Ledger) keySetOf(h *head, of *onusv1.Registered) error {
 	if k == nil {
 		return nil
 	}
-	m, err := l.recordAt(k.Index)
+	r, err := l.recordAt(k.Index)
 	if err != nil {
 		return err
 	}
-	of.KeySet, of.KeySetIndex = m.GetKeySet(), &k.Index
+	of.KeySet, of.KeySetIndex = r.Msg.GetKeySet(), &k.Index
 	return nil
 }
 
@@ -21,11 +21,11 @@ func (l *Ledger) trustBundles(h *head) ([]*onusv1.Registered, error) {
 	var all []*onusv1.Registered
 	for _, domain := range l.registry.Domains(h.size) {
 		_, index := l.registry.Bundle(domain, h.size)
-		m, err := l.recordAt(index)
+		r, err := l.recordAt(index)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, &onusv1.Registered{Index: index, TrustBundle: m.GetTrustBundle()})
+		all = append(all, &onusv1.Registered{Index: index, TrustBundle: r.Msg.GetTrustBundle()})
 	}
 	return all, nil
 }

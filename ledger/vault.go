@@ -34,10 +34,17 @@ type vault struct {
 	// guards keys, a cache of unwrapped keys by holder.
 	mu   sync.Mutex
 	keys map[string]cipher.AEAD
+
+	// namesMu guards names, a cache of pseudonyms that were minted.
+	namesMu sync.RWMutex
+	names   map[string]struct{}
 }
 
-// maxCachedKeys bounds the cache; it is emptied when full.
-const maxCachedKeys = 16384
+// The bounds of the caches; each is emptied when full.
+const (
+	maxCachedKeys  = 16384
+	maxCachedNames = 65536
+)
 
 type sealedContent struct {
 	commitment [record.CommitmentSize]byte
@@ -67,7 +74,7 @@ func newVault(contentKey []byte) (*vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &vault{wrap: wrap, hash: hashKey, check: check, keys: map[string]cipher.AEAD{}}, nil
+	return &vault{wrap: wrap, hash: hashKey, check: check, keys: map[string]cipher.AEAD{}, names: map[string]struct{}{}}, nil
 }
 
 func newAEAD(key []byte) (cipher.AEAD, error) {
@@ -222,17 +229,41 @@ func (v *vault) checkPseudonyms(m *onusv1.Record) error {
 		if n.p == "" {
 			continue
 		}
-		_, closer, err := v.db.Get(keyName(n.p))
-		if errors.Is(err, pebble.ErrNotFound) {
-			return &record.Error{Reason: "UNKNOWN_PSEUDONYM", Field: n.field,
-				Detail: "is a pseudonym that this ledger did not mint", Next: "mint it with the ledger's Mint call"}
-		}
+		minted, err := v.minted(n.p)
 		if err != nil {
 			return fmt.Errorf("look up pseudonym: %w", err)
 		}
-		closer.Close()
+		if !minted {
+			return &record.Error{Reason: "UNKNOWN_PSEUDONYM", Field: n.field,
+				Detail: "is a pseudonym that this ledger did not mint", Next: "mint it with the ledger's Mint call"}
+		}
 	}
 	return nil
+}
+
+// minted reports whether a pseudonym is one of this ledger's. One that was
+// minted stays so; those asked for lately are remembered.
+func (v *vault) minted(pseudonym string) (bool, error) {
+	v.namesMu.RLock()
+	_, known := v.names[pseudonym]
+	v.namesMu.RUnlock()
+	if known {
+		return true, nil
+	}
+	_, closer, err := v.db.Get(keyName(pseudonym))
+	if err == pebble.ErrNotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	v.namesMu.Lock()
+	if len(v.names) >= maxCachedNames {
+		clear(v.names)
+	}
+	v.names[pseudonym] = struct{}{}
+	v.namesMu.Unlock()
+	return true, closer.Close()
 }
 
 // seal encrypts contents, each under its holder's key.

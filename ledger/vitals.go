@@ -39,7 +39,7 @@ func (l *Ledger) Vitals() (Vitals, error) {
 	v := Vitals{
 		Status: l.Status(),
 		Logged: l.logged.Load(), Refused: l.refused.Load(),
-		Queued: len(l.queue), QueueBound: cap(l.queue),
+		Queued: int(l.underway.Load()), QueueBound: l.cfg.Queue,
 		SinceCommit: max(0, time.Since(l.opened)-time.Duration(l.committed.Load())),
 	}
 	if v.HasGuard && v.Guarded < v.Size {

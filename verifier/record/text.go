@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -50,7 +51,7 @@ func (r *Record) Texts() []TextField { return Texts(r.Msg) }
 // into commitments before signing.
 func Texts(m *onusv1.Record) []TextField {
 	var ts []TextField
-	for _, f := range textsOf(m) {
+	for f := range textsOf(m) {
 		if f.Text != nil {
 			ts = append(ts, f)
 		}
@@ -59,35 +60,42 @@ func Texts(m *onusv1.Record) []TextField {
 }
 
 // textsOf is the one list of all fields that hold text.
-func textsOf(m *onusv1.Record) []TextField {
-	d := m.GetStages()
-	ts := []TextField{
-		{"stages.intent.text", d.GetIntent().GetText()},
-		{"stages.interpretation.text", d.GetInterpretation().GetText()},
-		{"stages.decision.text", d.GetDecision().GetText()},
-		{"stages.decision.rationale", d.GetDecision().GetRationale()},
-		{"stages.decision.alternatives", nil},
-		{"stages.action.arguments", d.GetAction().GetArguments()},
-		{"stages.action.result", d.GetAction().GetResult()},
-		{"outcome.result", m.GetOutcome().GetResult()},
-		{"trigger.detail", m.GetTrigger().GetDetail()},
-		{"loss.reason", m.GetLoss().GetReason()},
-		{"delegation.purpose", m.GetDelegation().GetPurpose()},
-		{"approval.reason", m.GetApproval().GetReason()},
-		{"denial.reason", m.GetDenial().GetReason()},
-		{"revocation.reason", m.GetRevocation().GetReason()},
-		{"review.note", m.GetReview().GetNote()},
+func textsOf(m *onusv1.Record) iter.Seq[TextField] {
+	return func(yield func(TextField) bool) {
+		d := m.GetStages()
+		for _, f := range [...]TextField{
+			{"stages.intent.text", d.GetIntent().GetText()},
+			{"stages.interpretation.text", d.GetInterpretation().GetText()},
+			{"stages.decision.text", d.GetDecision().GetText()},
+			{"stages.decision.rationale", d.GetDecision().GetRationale()},
+			{"stages.decision.alternatives", nil},
+			{"stages.action.arguments", d.GetAction().GetArguments()},
+			{"stages.action.result", d.GetAction().GetResult()},
+			{"outcome.result", m.GetOutcome().GetResult()},
+			{"trigger.detail", m.GetTrigger().GetDetail()},
+			{"loss.reason", m.GetLoss().GetReason()},
+			{"delegation.purpose", m.GetDelegation().GetPurpose()},
+			{"approval.reason", m.GetApproval().GetReason()},
+			{"denial.reason", m.GetDenial().GetReason()},
+			{"revocation.reason", m.GetRevocation().GetReason()},
+			{"review.note", m.GetReview().GetNote()},
+		} {
+			if !yield(f) {
+				return
+			}
+		}
+		for _, a := range d.GetDecision().GetAlternatives() {
+			if !yield(TextField{"stages.decision.alternatives", a}) {
+				return
+			}
+		}
 	}
-	for _, a := range d.GetDecision().GetAlternatives() {
-		ts = append(ts, TextField{"stages.decision.alternatives", a})
-	}
-	return ts
 }
 
 // TextFields returns the paths of all fields that may hold text, sorted.
 func TextFields() []string {
 	var paths []string
-	for _, f := range textsOf(nil) {
+	for f := range textsOf(nil) {
 		paths = append(paths, f.Path)
 	}
 	slices.Sort(paths)
@@ -96,7 +104,7 @@ func TextFields() []string {
 
 // CheckPlainText holds r to the log's policy on plain text.
 func (r *Record) CheckPlainText(p *onusv1.Policy) error {
-	for _, f := range r.Texts() {
+	for f := range textsOf(r.Msg) {
 		if _, plain := f.Text.GetForm().(*onusv1.Text_Plain); !plain {
 			continue
 		}

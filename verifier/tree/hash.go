@@ -56,3 +56,12 @@ func nodeHash(left, right []byte) []byte {
 	h := NodeHash(Hash(left), Hash(right))
 	return h[:]
 }
+
+// hasher is the hashing of RFC 6962 for the proofs of the merkle module. Its
+// own makes a digest for each node, which costs more than the hash itself.
+type hasher struct{}
+
+func (hasher) EmptyRoot() []byte                      { return Empty[:] }
+func (hasher) HashLeaf(leaf []byte) []byte            { h := LeafHash(leaf); return h[:] }
+func (hasher) HashChildren(left, right []byte) []byte { return nodeHash(left, right) }
+func (hasher) Size() int                              { return HashSize }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/transparency-dev/merkle/compact"
 	"github.com/transparency-dev/merkle/proof"
-	"github.com/transparency-dev/merkle/rfc6962"
 )
 
 // MaxProof bounds the hashes of a proof: a tree of 2^62 leaves needs fewer.
@@ -43,7 +42,7 @@ func VerifyInclusion(index, size int64, leaf Hash, p []Hash, root Hash) error {
 	if index < 0 || index >= size {
 		return fmt.Errorf("index %d is not in a tree of %d leaves", index, size)
 	}
-	return legible(proof.VerifyInclusion(rfc6962.DefaultHasher, uint64(index), uint64(size), leaf[:], FormatProof(p), root[:]))
+	return legible(proof.VerifyInclusion(hasher{}, uint64(index), uint64(size), leaf[:], FormatProof(p), root[:]))
 }
 
 // VerifyConsistency checks that the tree of size1 and root1 is a prefix of
@@ -65,7 +64,7 @@ func VerifyConsistency(size1, size2 int64, root1, root2 Hash, p []Hash) error {
 		}
 		return nil
 	}
-	return legible(proof.VerifyConsistency(rfc6962.DefaultHasher, uint64(size1), uint64(size2), FormatProof(p), root1[:], root2[:]))
+	return legible(proof.VerifyConsistency(hasher{}, uint64(size1), uint64(size2), FormatProof(p), root1[:], root2[:]))
 }
 
 // legible says a root mismatch in the form in which checkpoints have roots.
