@@ -164,51 +164,95 @@ func checkVersion(db pebble.Reader, v *vault) error {
 	return nil
 }
 
+// recoverRegistry folds the registry's entries again. They are read, parsed and
+// their signatures checked on all processors; what one binds, the next may need,
+// so they are added in order.
 func (l *Ledger) recoverRegistry(h *head, count int64) error {
-	for n := range count {
-		key := keyRegistry(n)
-		v, err := l.get(key)
-		if err != nil {
-			return fmt.Errorf("read registry entry %d: %w", n, err)
-		}
-		index, err := parseIndex(key, v)
-		if err != nil {
-			return err
-		}
-		if index >= h.size {
-			return &CorruptionError{Key: fmt.Sprintf("registry entry %d", n), What: fmt.Sprintf("names entry %d, the log has %d", index, h.size)}
-		}
-		raw, err := l.get(keyEntry(index))
-		if errors.Is(err, pebble.ErrNotFound) {
-			return &CorruptionError{Key: fmt.Sprintf("entry %d", index), What: "is missing"}
-		}
-		if err != nil {
-			return fmt.Errorf("read entry %d: %w", index, err)
-		}
-		leaf, err := l.reader(h)(0, index)
-		if err != nil {
-			return err
-		}
-		e, err := parseEntry(index, raw)
-		if err != nil {
-			return err
-		}
-		if _, err := l.registry.Authenticate(e.Record, index); err != nil {
-			return &CorruptionError{Key: fmt.Sprintf("entry %d", index), What: record.What(err)}
-		}
-		if err := l.registry.Add(e.Record, index, leaf, &e.Stamp); err != nil {
-			return &CorruptionError{Key: fmt.Sprintf("entry %d", index), What: record.What(err)}
-		}
-		if n == 0 {
-			if l.signer, err = newLogSigner(l.cfg.Signer, l.registry.Genesis().GetLogKey()); err != nil {
-				return err
+	const chunk = 1024
+	for first := int64(0); first < count; first += chunk {
+		all := make([]registryEntry, min(chunk, count-first))
+		each(len(all), func(i int) { all[i] = l.readRegistryEntry(h, first+int64(i)) })
+		for i := range all {
+			e := &all[i]
+			if e.err == nil {
+				e.err = l.addRegistryEntry(e, first+int64(i))
 			}
-			if l.host, err = newHost(l.cfg, e.Record.Msg); err != nil {
-				return err
+			if e.err != nil {
+				return e.err
+			}
+		}
+		each(len(all), func(i int) {
+			if err := all[i].Record.VerifySignature(all[i].key.Key); err != nil {
+				all[i].err = &CorruptionError{Key: fmt.Sprintf("entry %d", all[i].Index), What: record.What(err)}
+			}
+		})
+		for _, e := range all {
+			if e.err != nil {
+				return e.err
 			}
 		}
 	}
 	return nil
+}
+
+type registryEntry struct {
+	*Entry
+	leaf tree.Hash
+	key  *registry.Binding
+	err  error
+}
+
+func (l *Ledger) readRegistryEntry(h *head, n int64) (e registryEntry) {
+	key := keyRegistry(n)
+	v, err := l.get(key)
+	if err != nil {
+		e.err = fmt.Errorf("read registry entry %d: %w", n, err)
+		return e
+	}
+	index, err := parseIndex(key, v)
+	if err != nil {
+		e.err = err
+		return e
+	}
+	if index >= h.size {
+		e.err = &CorruptionError{Key: fmt.Sprintf("registry entry %d", n), What: fmt.Sprintf("names entry %d, the log has %d", index, h.size)}
+		return e
+	}
+	raw, err := l.get(keyEntry(index))
+	switch {
+	case errors.Is(err, pebble.ErrNotFound):
+		e.err = &CorruptionError{Key: fmt.Sprintf("entry %d", index), What: "is missing"}
+		return e
+	case err != nil:
+		e.err = fmt.Errorf("read entry %d: %w", index, err)
+		return e
+	}
+	if e.leaf, e.err = l.reader(h)(0, index); e.err != nil {
+		return e
+	}
+	e.Entry, e.err = parseEntry(index, raw)
+	return e
+}
+
+// addRegistryEntry adds one whose signature is yet to be checked.
+func (l *Ledger) addRegistryEntry(e *registryEntry, n int64) (err error) {
+	damaged := func(err error) error {
+		return &CorruptionError{Key: fmt.Sprintf("entry %d", e.Index), What: record.What(err)}
+	}
+	if e.key, err = l.registry.Bound(e.Record, e.Index); err != nil {
+		return damaged(err)
+	}
+	if err := l.registry.Add(e.Record, e.Index, e.leaf, &e.Stamp); err != nil {
+		return damaged(err)
+	}
+	if n > 0 {
+		return nil
+	}
+	if l.signer, err = newLogSigner(l.cfg.Signer, l.registry.Genesis().GetLogKey()); err != nil {
+		return err
+	}
+	l.host, err = newHost(l.cfg, e.Record.Msg)
+	return err
 }
 
 // recoverEdge makes the partial tiles again, from the hashes that were

@@ -79,6 +79,10 @@ func quorumTime(p *tree.Policy, by []tree.Cosignature) int64 {
 // countRefused counts what came of a submission, if that is a refusal: not if its
 // sender went away, or the ledger is shutting down.
 func (l *Ledger) countRefused(ctx context.Context, err error) {
+	if _, busy := err.(*BusyError); busy { // by far the most, when there are many
+		l.refused.Add(1)
+		return
+	}
 	if err != nil && ctx.Err() == nil && !errors.Is(err, ErrStopped) {
 		l.refused.Add(1)
 	}

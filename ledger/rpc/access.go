@@ -32,9 +32,10 @@ var (
 var access = map[string][]identity.Role{
 	// A record's own signature is the authority to log it; the credential
 	// says that its sender belongs here at all.
-	onusv1connect.LedgerServiceSubmitProcedure:      everybody,
-	onusv1connect.LedgerServiceSubmitBatchProcedure: everybody,
-	onusv1connect.LedgerServiceMintProcedure:        minters,
+	onusv1connect.LedgerServiceSubmitProcedure:       everybody,
+	onusv1connect.LedgerServiceSubmitBatchProcedure:  everybody,
+	onusv1connect.LedgerServiceSubmitStreamProcedure: everybody,
+	onusv1connect.LedgerServiceMintProcedure:         minters,
 	// Open to nobody in particular too: see isOpen.
 	onusv1connect.LedgerServiceEnrolProcedure: everybody,
 
@@ -82,7 +83,7 @@ func (g *guard) isOpen(procedure string) bool {
 	switch procedure {
 	case onusv1connect.LedgerServiceEnrolProcedure:
 		return true
-	case onusv1connect.LedgerServiceSubmitProcedure, onusv1connect.LedgerServiceSubmitBatchProcedure:
+	case onusv1connect.LedgerServiceSubmitProcedure, onusv1connect.LedgerServiceSubmitBatchProcedure, onusv1connect.LedgerServiceSubmitStreamProcedure:
 		return g.openSubmit
 	}
 	return false
@@ -101,13 +102,28 @@ type (
 	requestKey struct{}
 )
 
+// connection is what a call may need of what it came by.
+type connection struct {
+	tls *tls.ConnectionState
+	// control sets the deadlines of a stream.
+	control *http.ResponseController
+}
+
+func connectionOf(ctx context.Context) connection {
+	c, _ := ctx.Value(requestKey{}).(*connection)
+	if c == nil {
+		return connection{}
+	}
+	return *c
+}
+
 // callerOf returns who makes a call: nobody, unless enter let it in.
 func callerOf(ctx context.Context) identity.Caller {
 	c, _ := ctx.Value(callerKey{}).(identity.Caller)
 	return c
 }
 
-// handler keeps what enter needs of the connection.
+// handler keeps what calls need of the connection.
 func (g *guard) handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if identity.Expired(identity.Request{TLS: r.TLS}) {
@@ -115,7 +131,8 @@ func (g *guard) handler(next http.Handler) http.Handler {
 			// certificate; until then it could go on for days.
 			w.Header().Set("Connection", "close")
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, r.TLS)))
+		c := &connection{tls: r.TLS, control: http.NewResponseController(w)}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, c)))
 	})
 }
 
@@ -124,16 +141,26 @@ func (g *guard) handler(next http.Handler) http.Handler {
 // before a message is received: nobody unknown makes the server read and
 // decode 16 MiB.
 func (g *guard) enter(ctx context.Context, spec connect.Spec, peer connect.Peer, header http.Header) (context.Context, error) {
+	c, err := g.admit(ctx, spec.Procedure, peer.Addr, header)
+	if err != nil {
+		return nil, err
+	}
+	return context.WithValue(ctx, callerKey{}, c), nil
+}
+
+// admit returns who makes a call that may be made. For a stream it is asked
+// again while the stream is open.
+func (g *guard) admit(ctx context.Context, procedure, peer string, header http.Header) (identity.Caller, error) {
 	c, err := g.authenticate(ctx, header)
 	if err == nil {
-		err = mayCall(c, spec.Procedure)
-	} else if errors.Is(err, identity.ErrNone) && g.isOpen(spec.Procedure) {
+		err = mayCall(c, procedure)
+	} else if errors.Is(err, identity.ErrNone) && g.isOpen(procedure) {
 		err = nil
 	}
 	if err != nil {
-		return nil, g.deny(err, spec.Procedure, c, peer.Addr)
+		return identity.Caller{}, g.deny(err, procedure, c, peer)
 	}
-	return context.WithValue(ctx, callerKey{}, c), nil
+	return c, nil
 }
 
 func (g *guard) authenticate(ctx context.Context, header http.Header) (identity.Caller, error) {
@@ -141,8 +168,7 @@ func (g *guard) authenticate(ctx context.Context, header http.Header) (identity.
 	if err != nil {
 		return identity.Caller{}, err
 	}
-	state, _ := ctx.Value(requestKey{}).(*tls.ConnectionState)
-	return g.who.Authenticate(ctx, identity.Request{Bearer: bearer, TLS: state})
+	return g.who.Authenticate(ctx, identity.Request{Bearer: bearer, TLS: connectionOf(ctx).tls})
 }
 
 // deny counts and logs a denied call, and makes its Connect error.

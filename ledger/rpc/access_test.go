@@ -2,6 +2,8 @@ package rpc_test
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -27,6 +29,19 @@ func (w *world) calls() map[string]call {
 		},
 		"SubmitBatch": func(ctx context.Context, c client) error {
 			_, err := c.SubmitBatch(ctx, &onusv1.SubmitBatchRequest{Items: []*onusv1.SubmitRequest{{Envelope: w.next(nil).Envelope.Proto()}}})
+			return err
+		},
+		"SubmitStream": func(ctx context.Context, c client) error {
+			st, err := c.SubmitStream(ctx)
+			if err != nil {
+				return err
+			}
+			defer st.CloseResponse()
+			if err := st.Send(&onusv1.SubmitStreamRequest{Items: []*onusv1.SubmitRequest{{Envelope: w.next(nil).Envelope.Proto()}}}); err != nil && !errors.Is(err, io.EOF) {
+				return err
+			}
+			st.CloseRequest()
+			_, err = st.Receive()
 			return err
 		},
 		"Mint": func(ctx context.Context, c client) error {
@@ -126,6 +141,16 @@ func (w *world) calls() map[string]call {
 	}
 }
 
+// http1ButStreams speaks HTTP/1.1, and HTTP/2 where that is needed.
+type http1ButStreams struct{ streams http.RoundTripper }
+
+func (t http1ButStreams) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Path == onusv1connect.LedgerServiceSubmitStreamProcedure {
+		return t.streams.RoundTrip(req)
+	}
+	return http.DefaultTransport.RoundTrip(req)
+}
+
 // Every procedure, by every role, over every protocol: what the table says.
 // The columns are nobody, a token that is not known, and the roles.
 func TestEveryProcedureByEveryRole(t *testing.T) {
@@ -135,6 +160,7 @@ func TestEveryProcedureByEveryRole(t *testing.T) {
 	table := map[string]string{ // + answered, - permission_denied, ? unauthenticated
 		"Submit":         "??++++++",
 		"SubmitBatch":    "??++++++",
+		"SubmitStream":   "??++++++",
 		"Mint":           "??++-+++",
 		"GetRecord":      "??+++++-",
 		"ListRecords":    "??++++++", // the strange agent gets an empty list
@@ -169,7 +195,7 @@ func TestEveryProcedureByEveryRole(t *testing.T) {
 		"connect": nil, "gRPC": {connect.WithGRPC()}, "gRPC-Web": {connect.WithGRPCWeb()},
 		"JSON by GET": {connect.WithHTTPGet(), connect.WithProtoJSON()},
 	} {
-		w.base = http.DefaultTransport
+		w.base = http1ButStreams{h2c().Transport}
 		if protocol == "gRPC" {
 			w.base = h2c().Transport
 		}
@@ -273,6 +299,7 @@ func TestWhatIsPublic(t *testing.T) {
 // With OpenSubmit a signature is enough to write, and opens nothing else.
 func TestOpenSubmit(t *testing.T) {
 	w := newWorld(t, func(srv *rpc.Server) { srv.OpenSubmit = true })
+	w.base = http1ButStreams{h2c().Transport}
 	w.tokens["unknown"] = "onus_" + strings.Repeat("A", 43)
 	for method, call := range w.calls() {
 		got, want := answer(t, call(context.Background(), w.as("nobody"))), "unauthenticated"

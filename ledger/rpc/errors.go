@@ -46,6 +46,8 @@ var codes = map[string]connect.Code{
 	reasonOutOfRange:               connect.CodeOutOfRange,
 	reasonBusy:                     connect.CodeResourceExhausted,
 	reasonStopping:                 connect.CodeUnavailable,
+	reasonIdle:                     connect.CodeUnavailable,
+	reasonNotHTTP2:                 connect.CodeUnimplemented,
 	reasonCanceled:                 connect.CodeCanceled,
 	reasonDeadline:                 connect.CodeDeadlineExceeded,
 	reasonDamaged:                  connect.CodeDataLoss,
@@ -62,6 +64,8 @@ const (
 	reasonPageToken       = "PAGE_TOKEN"
 	reasonBusy            = "QUEUE_FULL"
 	reasonStopping        = "STOPPING"
+	reasonIdle            = "STREAM_IDLE"
+	reasonNotHTTP2        = "NOT_HTTP2"
 	reasonCanceled        = "CANCELED"
 	reasonDeadline        = "DEADLINE_EXCEEDED"
 	reasonDamaged         = "DATABASE_DAMAGED"
@@ -101,6 +105,10 @@ func problemOf(err error, log *slog.Logger) (*onusv1.Problem, string) {
 	case errors.Is(err, ledger.ErrStopped):
 		return &onusv1.Problem{Reason: reasonStopping, Next: "send it again when the ledger is back; a repeat is safe",
 			RetryAfter: durationpb.New(time.Second)}, err.Error()
+	case errors.Is(err, errIdle):
+		return &onusv1.Problem{Reason: reasonIdle, Next: "open a stream again when there is something to log"}, err.Error()
+	case errors.Is(err, errNotHTTP2):
+		return &onusv1.Problem{Reason: reasonNotHTTP2, Next: "call it over HTTP/2 (without TLS by prior knowledge, h2c; a proxy in between must pass it on), or call SubmitBatch"}, err.Error()
 	case errors.Is(err, identity.ErrNone):
 		return &onusv1.Problem{Reason: reasonUnauthenticated, Next: "send a token (--token @FILE, ONUS_TOKEN, or the header Authorization: Bearer TOKEN) or a client certificate; the ledger's operator makes tokens with onus token new"},
 			"this ledger answers known callers only, and the call brings no credential"

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"strings"
@@ -27,11 +28,17 @@ const (
 	MaxEnrol   = 128 << 10
 )
 
-func readLimit(spec connect.Spec) []connect.HandlerOption {
-	if spec.Procedure == onusv1connect.LedgerServiceEnrolProcedure {
+// perProcedure are the options that not all procedures have.
+func perProcedure(spec connect.Spec) []connect.HandlerOption {
+	switch spec.Procedure {
+	case onusv1connect.LedgerServiceEnrolProcedure:
 		return []connect.HandlerOption{connect.WithReadMaxBytes(MaxEnrol)}
+	case onusv1connect.LedgerServiceSubmitProcedure, onusv1connect.LedgerServiceSubmitBatchProcedure, onusv1connect.LedgerServiceSubmitStreamProcedure:
+		// Receipts are hashes and signatures: what gzip takes off them is not
+		// worth its time, which is that of a signature check for each.
+		return []connect.HandlerOption{connect.WithReadMaxBytes(MaxMessage), connect.WithCompressMinBytes(math.MaxInt)}
 	}
-	return []connect.HandlerOption{connect.WithReadMaxBytes(MaxMessage)}
+	return []connect.HandlerOption{connect.WithReadMaxBytes(MaxMessage), connect.WithCompressMinBytes(4096)}
 }
 
 // Server serves one ledger over HTTP.
@@ -59,6 +66,8 @@ type Server struct {
 
 	ready  atomic.Bool
 	denied atomic.Int64
+	// stream bounds streams of records; zero means the usual.
+	stream streamTimes
 }
 
 // Denied returns how many calls were denied for want of a credential or of a
@@ -70,17 +79,14 @@ func (s *Server) Denied() int64 { return s.denied.Load() }
 // and /readyz, and Pages for the rest. stopping ends its streams. Most callers want
 // Serve.
 func (s *Server) Handler(stopping context.Context) http.Handler {
-	log := s.logger()
 	mux := http.NewServeMux()
-	g := &guard{who: s.Identity, openSubmit: s.OpenSubmit, log: log, denied: &s.denied}
-	if g.who == nil {
-		g.who = identity.Open{}
-	}
-	guarded := connect.WithRequestGate(g.enter)
-	svc := &service{ledger: s.Ledger, log: log, guard: g, stopping: stopping, bundling: make(chan struct{}, maxBundling)}
-	mux.Handle(onusv1connect.NewLedgerServiceHandler(svc,
-		guarded, connect.WithConditionalHandlerOptions(readLimit), connect.WithCompressMinBytes(4096), strictJSON()))
+	g := s.newGuard()
+	svc := &service{ledger: s.Ledger, log: s.logger(), guard: g, stopping: stopping, times: s.stream.withDefaults(), bundling: make(chan struct{}, maxBundling)}
+	path, procedures := onusv1connect.NewLedgerServiceHandler(svc, options(g)...)
+	mux.Handle(path, procedures)
+	mux.Handle(onusv1connect.LedgerServiceSubmitStreamProcedure, svc.overHTTP2(procedures, options(g)))
 	mux.Handle(grpchealth.NewHandler(health{s}))
+	guarded := connect.WithRequestGate(g.enter)
 	reflector := grpcreflect.NewStaticReflector(onusv1connect.LedgerServiceName, grpchealth.HealthV1ServiceName)
 	mux.Handle(grpcreflect.NewHandlerV1(reflector, guarded))
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector, guarded))
@@ -100,16 +106,21 @@ func (s *Server) Handler(stopping context.Context) http.Handler {
 	return g.handler(mux)
 }
 
-// Serve runs the ledger and serves it on ln until ctx ends. Then it takes no
-// new calls, ends streams, finishes the calls under way and the records that
-// were accepted, and returns nil. It does not close the ledger.
-func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
-	stopping, stop := context.WithCancel(context.Background())
-	defer stop()
-	handler := s.Handler(stopping)
-	if a, ok := ln.Addr().(*net.TCPAddr); ok && a.IP.IsLoopback() && s.Identity == nil {
-		handler = LocalOnly(handler, "or start it with --tokens")
+func (s *Server) newGuard() *guard {
+	g := &guard{who: s.Identity, openSubmit: s.OpenSubmit, log: s.logger(), denied: &s.denied}
+	if g.who == nil {
+		g.who = identity.Open{}
 	}
+	return g
+}
+
+// options are those of all procedures.
+func options(g *guard) []connect.HandlerOption {
+	return []connect.HandlerOption{connect.WithRequestGate(g.enter), connect.WithConditionalHandlerOptions(perProcedure), strictJSON()}
+}
+
+// httpServer returns the server around a handler, with its timeouts.
+func (s *Server) httpServer(handler http.Handler) *http.Server {
 	hs := &http.Server{
 		Handler:           handler,
 		TLSConfig:         s.TLS,
@@ -122,6 +133,24 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	hs.Protocols.SetHTTP1(true)
 	hs.Protocols.SetHTTP2(true)
 	hs.Protocols.SetUnencryptedHTTP2(s.TLS == nil)
+	// There is no limit to the time that a request may take, since streams take
+	// as long as they like. A peer that is gone without a word is found out by a
+	// ping.
+	hs.HTTP2 = &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second, WriteByteTimeout: time.Minute}
+	return hs
+}
+
+// Serve runs the ledger and serves it on ln until ctx ends. Then it takes no
+// new calls, ends streams, finishes the calls under way and the records that
+// were accepted, and returns nil. It does not close the ledger.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	stopping, stop := context.WithCancel(context.Background())
+	defer stop()
+	handler := s.Handler(stopping)
+	if a, ok := ln.Addr().(*net.TCPAddr); ok && a.IP.IsLoopback() && s.Identity == nil {
+		handler = LocalOnly(handler, "or start it with --tokens")
+	}
+	hs := s.httpServer(handler)
 	hs.RegisterOnShutdown(stop)
 
 	running, stopRunning := context.WithCancel(context.Background())

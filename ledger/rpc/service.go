@@ -32,6 +32,7 @@ type service struct {
 	guard  *guard
 	// stopping ends streams when the server shuts down.
 	stopping context.Context
+	times    streamTimes
 	// bundling has a place for each evidence file in the making.
 	bundling chan struct{}
 }
@@ -75,13 +76,28 @@ func (s *service) SubmitBatch(ctx context.Context, req *onusv1.SubmitBatchReques
 	if err != nil {
 		return nil, s.fail(err)
 	}
-	results := make([]*onusv1.SubmitResult, n)
-	subs := make([]ledger.Submission, 0, n)
-	at := make([]int, 0, n)
-	for i, item := range req.GetItems() {
+	results := s.submitAll(ctx, req.GetItems(), "is set in an item of a batch", "set it for the whole batch")
+	// All wait until the same moment.
+	for _, r := range results {
+		if l := r.GetLogged(); l != nil {
+			if l.Receipt, l.WitnessMissing, err = w.receipt(ctx, l.Receipt); err != nil {
+				return nil, s.fail(err)
+			}
+		}
+	}
+	return &onusv1.SubmitBatchResponse{Results: results}, nil
+}
+
+// submitAll logs the records of a batch or of a part of a stream. They cannot
+// wait for witnesses one by one: what is said to who asks for that is given.
+func (s *service) submitAll(ctx context.Context, items []*onusv1.SubmitRequest, waits, instead string) []*onusv1.SubmitResult {
+	results := make([]*onusv1.SubmitResult, len(items))
+	subs := make([]ledger.Submission, 0, len(items))
+	at := make([]int, 0, len(items))
+	for i, item := range items {
 		sub, err := submission(item)
 		if err == nil && (item.GetWait() != onusv1.Wait_WAIT_UNSPECIFIED || item.GetWaitTimeout() != nil) {
-			err = &record.Error{Reason: record.ReasonInvalid, Field: "wait", Detail: "is set in an item of a batch", Next: "set it for the whole batch"}
+			err = &record.Error{Reason: record.ReasonInvalid, Field: "wait", Detail: waits, Next: instead}
 		}
 		if err != nil {
 			results[i] = s.itemError(err)
@@ -96,15 +112,7 @@ func (s *service) SubmitBatch(ctx context.Context, req *onusv1.SubmitBatchReques
 		}
 		results[at[j]] = &onusv1.SubmitResult{Result: &onusv1.SubmitResult_Logged{Logged: submitted(res.Logged)}}
 	}
-	// All wait until the same moment.
-	for _, r := range results {
-		if l := r.GetLogged(); l != nil {
-			if l.Receipt, l.WitnessMissing, err = w.receipt(ctx, l.Receipt); err != nil {
-				return nil, s.fail(err)
-			}
-		}
-	}
-	return &onusv1.SubmitBatchResponse{Results: results}, nil
+	return results
 }
 
 func submission(req *onusv1.SubmitRequest) (ledger.Submission, error) {

@@ -30,7 +30,7 @@ const (
 
 // server is a real ledger in memory behind a real port.
 type server struct {
-	t      *testing.T
+	t      testing.TB
 	url    string
 	key    tree.LogKey
 	ledger *ledger.Ledger
@@ -44,13 +44,13 @@ type server struct {
 	previous string
 }
 
-func newServer(t *testing.T, tweak func(*rpc.Server)) *server {
+func newServer(t testing.TB, tweak func(*rpc.Server)) *server {
 	t.Helper()
 	return newServerWith(t, nil, nil, tweak)
 }
 
 // newServerWith also changes the log's policy and the ledger's configuration.
-func newServerWith(t *testing.T, policy func(*onusv1.Policy), config func(*ledger.Config), tweak func(*rpc.Server)) *server {
+func newServerWith(t testing.TB, policy func(*onusv1.Policy), config func(*ledger.Config), tweak func(*rpc.Server)) *server {
 	t.Helper()
 	_, hostKey, err := ed25519.GenerateKey(rand.Reader)
 	must(t, err)
@@ -148,7 +148,7 @@ func (s *server) next(edit func(*onusv1.Record)) *record.Record {
 	return r
 }
 
-func newSigner(t *testing.T) record.Signer {
+func newSigner(t testing.TB) record.Signer {
 	t.Helper()
 	_, priv, err := ed25519.GenerateKey(rand.Reader)
 	must(t, err)
@@ -157,7 +157,7 @@ func newSigner(t *testing.T) record.Signer {
 	return s
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +165,7 @@ func must(t *testing.T, err error) {
 }
 
 // problem returns the code and the problem of an error.
-func problem(t *testing.T, err error) (connect.Code, *onusv1.Problem) {
+func problem(t testing.TB, err error) (connect.Code, *onusv1.Problem) {
 	t.Helper()
 	var ce *connect.Error
 	if !errors.As(err, &ce) {
