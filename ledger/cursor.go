@@ -3,6 +3,7 @@ package ledger
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -31,7 +32,7 @@ func parseChunk(list []int64, prefix, key, value []byte) ([]int64, error) {
 	for len(value) > 0 {
 		d, n := binary.Uvarint(value)
 		last := list[len(list)-1]
-		if n <= 0 || d == 0 || d > uint64(1<<62-last) || len(list) == chunkEntries {
+		if n <= 0 || d == 0 || d > uint64(math.MaxInt64-last) || len(list) == chunkEntries {
 			return nil, &CorruptionError{Key: fmt.Sprintf("%q", key), What: "is not a list of entries"}
 		}
 		list, value = append(list, last+int64(d)), value[n:]
