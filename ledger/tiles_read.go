@@ -67,6 +67,9 @@ func (l *Ledger) EntryTile(n int64, width int) ([]byte, error) {
 	var b []byte
 	first := n * tileWidth
 	err := l.scan(first, first+int64(width), func(_ int64, raw []byte) (bool, error) {
+		if b == nil { // the entries of a tile are mostly of one kind
+			b = make([]byte, 0, (2+len(raw))*width)
+		}
 		b = binary.BigEndian.AppendUint16(b, uint16(len(raw))) // package entry: at most 65,535
 		b = append(b, raw...)
 		return true, nil
