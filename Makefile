@@ -17,7 +17,7 @@ AGAINST ?= $(shell git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null 
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## Make a ledger in a temporary directory, play scenarios on it, and serve it with its viewer
@@ -102,20 +102,40 @@ fuzz: ## Run each fuzz target for FUZZTIME, 10s unless told
 screenshots: web/wasm/verify.wasm.gz ## Take pictures of the viewer's pages: docs/pictures/*.png
 	ONUS_CI=1 go test -count=1 ./cmd/onus -run '^TestBrowser$$' -args -pictures "$(CURDIR)/docs/pictures"
 
+# The quick ones: what a change to the way of a record shows in first, then Onus
+# alone under load. All benchmarks of a package: go test -run '^$$' -bench . ./web/desk
+# They are built without cgo, as what is shipped: with it Pebble takes its memory
+# from C.
 .PHONY: bench
-bench: ## Run the Go benchmarks
-	go test -run '^$$' -bench . -benchmem $(PKG)
+bench: build-bench ## Measure for a few minutes: the Go benchmarks that matter most, then Onus under load
+	CGO_ENABLED=0 go test -run '^$$' -bench . -benchtime 0.5s -benchmem ./ledger ./ledger/rpc ./verifier/record
+	@cd bench && ../bin/bench peers -systems onus,onus-twice -rounds 1 -seconds 3 $(BENCH)
 
-# A module of its own, since it needs the peers themselves. Give it an idle
-# machine; bench/README.md has the flags:
+# Figures that are shown to others: a module of its own, since it needs the peers
+# themselves. Give it an idle machine; bench/README.md has the flags:
 #   make bench-peers BENCH='-submitters 1,64 -seconds 2'
 BENCH ?=
 
-.PHONY: bench-peers
-bench-peers: ## Run Onus beside Tessera, immudb and PostgreSQL: a table and a plot in bench/results
+.PHONY: build-bench
+build-bench:
 	@go -C bench vet ./...
-	@go -C bench build -ldflags '-X main.version=$(VERSION)' -o ../bin/bench .
-	@cd bench && ../bin/bench $(BENCH)
+	@CGO_ENABLED=0 go -C bench build -ldflags '-X main.version=$(VERSION)' -o ../bin/bench .
+
+.PHONY: bench-peers
+bench-peers: build-bench ## Run Onus beside Tessera, immudb and PostgreSQL: a table and a plot in bench/results
+	@cd bench && ../bin/bench peers $(BENCH)
+
+.PHONY: bench-growth
+bench-growth: build-bench ## Grow ledgers to 5 million entries and measure on the way: about an hour, and 25 GB of disk
+	@cd bench && ../bin/bench growth $(BENCH)
+
+.PHONY: bench-rpc
+bench-rpc: build-bench ## Run Onus over RPC: calls, batches and a stream beside a call that does nothing
+	@cd bench && ../bin/bench rpc $(BENCH)
+
+.PHONY: bench-overload
+bench-overload: build-bench ## Offer a ledger ten times what it can take
+	@cd bench && ../bin/bench overload $(BENCH)
 
 .PHONY: generate
 generate: ## Generate gen/ from proto/

@@ -110,7 +110,7 @@ func (c *Client) proven(ctx context.Context, p *onusv1.ProvenRecord) (*verifier.
 	if err != nil {
 		return nil, bad(err)
 	}
-	proven, err := verifier.OpenReceipt(p.GetReceipt(), env.Type, env.Payload, c.key, nil)
+	proven, err := c.receipts.Open(p.GetReceipt(), env.Type, env.Payload, nil)
 	if err != nil {
 		return nil, bad(err)
 	}

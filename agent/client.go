@@ -11,6 +11,7 @@ import (
 
 	"connectrpc.com/connect"
 	"github.com/onus-ledger/onus/gen/onus/v1/onusv1connect"
+	"github.com/onus-ledger/onus/verifier"
 	"github.com/onus-ledger/onus/verifier/tree"
 )
 
@@ -37,12 +38,16 @@ type ClientConfig struct {
 // a say in a log (users, reviewers, operators, services) share it: see package
 // party and package service. Its methods are safe for concurrent use.
 type Client struct {
-	cfg   ClientConfig
-	key   tree.LogKey
-	rpc   onusv1connect.LedgerServiceClient
-	log   *slog.Logger
-	names names
-	heads heads
+	cfg ClientConfig
+	key tree.LogKey
+	rpc onusv1connect.LedgerServiceClient
+	// streams is rpc over HTTP/2.
+	streams onusv1connect.LedgerServiceClient
+	// receipts opens what the ledger answers.
+	receipts *verifier.Receipts
+	log      *slog.Logger
+	names    names
+	heads    heads
 	// witnesses is the policy that receipts are held to; nil: none.
 	witnesses *tree.Policy
 }
@@ -85,12 +90,14 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	c := &Client{
-		cfg:   cfg,
-		key:   key,
-		rpc:   onusv1connect.NewLedgerServiceClient(cfg.HTTPClient, cfg.Server, connect.WithReadMaxBytes(maxAnswer)),
-		log:   cfg.Logger,
-		names: names{known: map[name]string{}},
+		cfg:      cfg,
+		key:      key,
+		rpc:      onusv1connect.NewLedgerServiceClient(cfg.HTTPClient, cfg.Server, connect.WithReadMaxBytes(maxAnswer)),
+		receipts: verifier.NewReceipts(key),
+		log:      cfg.Logger,
+		names:    names{known: map[name]string{}},
 	}
+	c.streams = streamClient(&cfg, u.Scheme == "http", c.rpc)
 	if err := c.holdToWitnesses(); err != nil {
 		return nil, err
 	}

@@ -79,6 +79,11 @@
 // [Client.Subject]. Elements (type, action, location, amounts) stay readable in
 // the log for ever, because verdicts compare them: no names of persons there.
 //
+// # Many records
+//
+// Who records for many agents, or imports, signs with an [Author] each and logs
+// with [Client.Submit], many in one call, or with [Client.Stream], as they come.
+//
 // # When the ledger cannot be reached
 //
 // The author chooses, in Config.OnOutage. With [Wait], the default, a call goes

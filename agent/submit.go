@@ -87,7 +87,7 @@ func (c *Client) logOne(ctx context.Context, s *sending) (*Receipt, error) {
 // open checks what the ledger answered about a record.
 func (c *Client) open(ctx context.Context, s *Signed, resp *onusv1.SubmitResponse) (*Receipt, error) {
 	env := s.Record.Envelope
-	proven, err := verifier.OpenReceipt(resp.GetReceipt(), env.Type, env.Payload, c.key, s.key)
+	proven, err := c.openReceipt(s, resp.GetReceipt())
 	if err != nil {
 		return nil, &ProofError{ID: s.Record.ID, Receipt: resp.GetReceipt(), Err: err}
 	}
@@ -113,6 +113,14 @@ func (c *Client) open(ctx context.Context, s *Signed, resp *onusv1.SubmitRespons
 		Revoked:   resp.GetRevoked(),
 		link:      s.Link(),
 	}, nil
+}
+
+func (c *Client) openReceipt(s *Signed, rec *onusv1.Receipt) (*verifier.Proven, error) {
+	if s.key == nil { // nothing here signed it
+		env := s.Record.Envelope
+		return c.receipts.Open(rec, env.Type, env.Payload, nil)
+	}
+	return c.receipts.OpenOwn(rec, s.Record, s.key)
 }
 
 // Bounds of one SubmitBatch call. The server takes 256 records and 16 MiB.

@@ -18,24 +18,32 @@ var version string
 
 // machine is what the figures depend on.
 type machine struct {
-	Date  time.Time `json:"date"`
-	Go    string    `json:"go"`
-	OS    string    `json:"os"`
-	CPU   string    `json:"cpu"`
-	Cores int       `json:"cores"`
+	Date time.Time `json:"date"`
+	Go   string    `json:"go"`
+	OS   string    `json:"os"`
+	CPU  string    `json:"cpu"`
+	// Kernel is the system's release, Disk the file system and the device that
+	// the data is on.
+	Kernel string `json:"kernel"`
+	Disk   string `json:"disk"`
+	Cores  int    `json:"cores"`
 	// A write of 4 KB at a file's end and its fsync, in milliseconds.
 	SyncP50 float64 `json:"sync_p50_ms"`
 	SyncP99 float64 `json:"sync_p99_ms"`
 	// Modules are the peers' versions.
 	Modules map[string]string `json:"modules"`
+	// Cgo: built with cgo, which what is shipped is not; then Pebble takes its
+	// memory from C.
+	Cgo bool `json:"cgo"`
 	// Onus is the version of the tree, if known.
 	Onus string `json:"onus,omitempty"`
 }
 
 func thisMachine(dir string) (*machine, error) {
 	m := &machine{Date: time.Now().UTC().Truncate(time.Second), Go: runtime.Version(), OS: runtime.GOOS + "/" + runtime.GOARCH,
-		CPU: cpuModel(), Cores: runtime.NumCPU(), Onus: version, Modules: map[string]string{}}
+		CPU: cpuModel(), Kernel: kernelRelease(), Disk: diskOf(dir), Cores: runtime.NumCPU(), Onus: version, Modules: map[string]string{}}
 	if info, ok := debug.ReadBuildInfo(); ok {
+		m.Cgo = slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "CGO_ENABLED" && s.Value == "1" })
 		for _, d := range info.Deps {
 			switch d.Path {
 			case "github.com/transparency-dev/tessera", "github.com/codenotary/immudb", "github.com/jackc/pgx/v5":
@@ -59,6 +67,48 @@ func cpuModel() string {
 		}
 	}
 	return "unknown"
+}
+
+func kernelRelease() string {
+	raw, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(raw))
+}
+
+// diskOf names the file system that dir is on and the device below it, such as
+// "ext4 on nvme0n1p1". See mountinfo in proc(5).
+func diskOf(dir string) string {
+	var st syscall.Stat_t
+	raw, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil || syscall.Stat(dir, &st) != nil {
+		return "unknown"
+	}
+	device := fmt.Sprintf("%d:%d", st.Dev>>8&0xfff, st.Dev&0xff|st.Dev>>12&0xfff00)
+	for line := range strings.Lines(string(raw)) {
+		before, after, _ := strings.Cut(line, " - ")
+		if f, g := strings.Fields(before), strings.Fields(after); len(f) > 2 && len(g) > 1 && f[2] == device {
+			return g[0] + " on " + filepath.Base(g[1])
+		}
+	}
+	return "unknown"
+}
+
+// when and where are the beginning of a page of results.
+func (m *machine) when() string { return m.Date.Format("2 January 2006, 15:04 UTC") }
+
+func (m *machine) where() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, %d cores; %s, kernel %s, %s; %s. A write of 4 KB and its fsync: p50 %.2f ms, p99 %.2f ms.\n",
+		m.CPU, m.Cores, m.OS, m.Kernel, m.Go, m.Disk, m.SyncP50, m.SyncP99)
+	if m.Onus != "" {
+		fmt.Fprintf(&b, "Onus %s.\n", m.Onus)
+	}
+	if m.Cgo {
+		b.WriteString("Built with cgo, which what is shipped is not: build with CGO_ENABLED=0, as make does.\n")
+	}
+	return b.String()
 }
 
 // syncLatency appends 4 KB to a file and syncs it, n times, and returns median

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
@@ -21,189 +18,102 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := mainErr(ctx); err != nil {
+	if err := mainErr(ctx, os.Args[1:]); errors.Is(err, flag.ErrHelp) {
+		os.Exit(2)
+	} else if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// options are the command line.
-type options struct {
-	submitters []int
-	systems    []string
-	rounds     int
-	seconds    float64
-	warm       float64
-	dir, out   string
+// modes are what the program measures, by the first argument.
+var modes = map[string]func(context.Context, []string) error{
+	"peers":    peersMain,
+	"growth":   growthMain,
+	"overload": overloadMain,
+	"rpc":      rpcMain,
 }
 
-func mainErr(ctx context.Context) error {
-	var o options
-	columns := flag.String("submitters", "1,64,512,4096", "numbers of concurrent submitters, with commas")
-	which := flag.String("systems", "", "systems by name, with commas; empty means all: "+strings.Join(names(), ","))
-	flag.IntVar(&o.rounds, "rounds", 3, "how often the whole matrix runs, 3 at least for figures that are shown to others")
-	flag.Float64Var(&o.seconds, "seconds", 4, "measured `seconds` of each cell")
-	flag.Float64Var(&o.warm, "warm", 1, "`seconds` of load before the measured window")
-	flag.StringVar(&o.dir, "dir", os.TempDir(), "`directory` for the systems' data, on the disk that is meant")
-	flag.StringVar(&o.out, "out", "results", "`directory` for the results")
-	one := flag.String("cell", "", "for the program's own use: run the cell in this JSON and print its outcome")
-	flag.Parse()
-	if flag.NArg() != 0 {
-		return fmt.Errorf("unknown argument %q", flag.Arg(0))
+func mainErr(ctx context.Context, args []string) error {
+	mode := "peers"
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		mode, args = args[0], args[1:]
 	}
-	if *one != "" {
-		return runHere(ctx, *one, o.dir)
+	if mode == "step" && len(args) == 1 {
+		return runStepHere(ctx, args[0])
 	}
-	if err := o.parse(*columns, *which); err != nil {
-		return err
+	run := modes[mode]
+	if run == nil {
+		return fmt.Errorf("there is no mode %q: use peers, growth, overload or rpc", mode)
 	}
-	return o.matrix(ctx)
+	return run(ctx, args)
 }
 
-func names() []string {
-	var out []string
-	for _, s := range systems {
-		out = append(out, s.name)
-	}
-	return out
+// common are the flags of every mode.
+type common struct {
+	seconds, warm float64
+	rounds        int
+	dir, out      string
 }
 
-func (o *options) parse(columns, which string) error {
-	for s := range strings.SplitSeq(columns, ",") {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 || n > 16384 {
-			return fmt.Errorf("-submitters: %q is no number from 1 to 16384", s)
-		}
-		o.submitters = append(o.submitters, n)
+func (c *common) flags(f *flag.FlagSet, seconds, warm float64, rounds int) {
+	f.Float64Var(&c.seconds, "seconds", seconds, "measured `seconds` of each figure")
+	f.Float64Var(&c.warm, "warm", warm, "`seconds` of load before the measured window")
+	if rounds > 0 {
+		f.IntVar(&c.rounds, "rounds", rounds, "how often the whole runs, 3 at least for figures that are shown to others")
 	}
-	slices.Sort(o.submitters)
-	o.submitters = slices.Compact(o.submitters)
-	o.systems = names()
-	if which != "" {
-		o.systems = strings.Split(which, ",")
+	f.StringVar(&c.dir, "dir", os.TempDir(), "`directory` for the data, on the disk that is meant")
+	f.StringVar(&c.out, "out", "results", "`directory` for the results")
+}
+
+// parse reads the command line, which has flags only.
+func (c *common) parse(f *flag.FlagSet, args []string) error {
+	if err := f.Parse(args); err != nil {
+		return flag.ErrHelp // flag has said what
 	}
-	for _, name := range o.systems {
-		if systemNamed(name) == nil {
-			return fmt.Errorf("-systems: there is no %q, only %s", name, strings.Join(names(), ", "))
-		}
+	if f.NArg() != 0 {
+		return fmt.Errorf("unknown argument %q", f.Arg(0))
 	}
-	if o.rounds < 1 || o.rounds > 100 {
-		return fmt.Errorf("-rounds: %d is not from 1 to 100", o.rounds)
+	if c.rounds < 0 || c.rounds > 100 || c.rounds == 0 && f.Lookup("rounds") != nil {
+		return fmt.Errorf("-rounds: %d is not from 1 to 100", c.rounds)
 	}
 	// A record's claimed time may be two minutes old at most, and records are
 	// signed before the clock starts.
-	if o.seconds < 0.1 || o.warm < 0 || o.seconds+o.warm > 60 {
+	if c.seconds < 0.1 || c.warm < 0 || c.seconds+c.warm > 60 {
 		return errors.New("-seconds and -warm: measure 0.1 s at least, and 60 s with the warm-up at most")
 	}
-	return onDisk(o.dir)
-}
-
-// matrix runs all cells, one process each, and writes the results after each
-// round.
-func (o *options) matrix(ctx context.Context) error {
-	if err := os.MkdirAll(o.out, 0o755); err != nil {
+	if err := onDisk(c.dir); err != nil {
 		return err
 	}
-	m, err := thisMachine(o.dir)
-	if err != nil {
-		return err
-	}
-	res := &results{Machine: *m, Rounds: o.rounds, Seconds: o.seconds, Warm: o.warm, EntrySize: EntrySize,
-		Submitters: o.submitters, Systems: o.systems, Missing: map[string]string{}}
-	for _, name := range o.systems {
-		if s := systemNamed(name); s.missing != nil && s.missing() != "" {
-			res.Missing[name] = s.missing()
-			fmt.Fprintf(os.Stderr, "bench: %s: %s\n", s.title, res.Missing[name])
+	return os.MkdirAll(c.out, 0o755)
+}
+
+func (c *common) window() (warm, measured time.Duration) {
+	return time.Duration(c.warm * 1e9), time.Duration(c.seconds * 1e9)
+}
+
+// base is the name of a run's results, without what comes behind the dot.
+func (c *common) base(mode string, m *machine) string {
+	return filepath.Join(c.out, m.Date.Format("2006-01-02T150405Z")+"-"+mode)
+}
+
+// numbers reads a list of numbers from least to most, and sorts it.
+func numbers(name, list string, least, most int64) ([]int64, error) {
+	var out []int64
+	for s := range strings.SplitSeq(list, ",") {
+		text, unit := s, int64(1)
+		switch {
+		case strings.HasSuffix(s, "k"):
+			text, unit = strings.TrimSuffix(s, "k"), 1000
+		case strings.HasSuffix(s, "M"):
+			text, unit = strings.TrimSuffix(s, "M"), 1_000_000
 		}
-	}
-	base := filepath.Join(o.out, m.Date.Format("2006-01-02T150405Z"))
-	for round := range o.rounds {
-		for _, n := range o.submitters {
-			for i := range o.systems {
-				// Each round begins with another system, so that none always
-				// comes after the same one.
-				name := o.systems[(i+round)%len(o.systems)]
-				if res.Missing[name] != "" {
-					continue
-				}
-				out, err := o.spawn(ctx, cell{System: name, Submitters: n, Round: round + 1,
-					Warm: time.Duration(o.warm * 1e9), Measured: time.Duration(o.seconds * 1e9)})
-				if err != nil {
-					return err
-				}
-				fmt.Fprintln(os.Stderr, "bench:", out)
-				res.Cells = append(res.Cells, *out)
-			}
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || n < least/unit || n > most/unit {
+			return nil, fmt.Errorf("-%s: %q is no number from %d to %d", name, s, least, most)
 		}
-		if err := res.write(base); err != nil {
-			return err
-		}
+		out = append(out, n*unit)
 	}
-	os.Stdout.WriteString(res.markdown())
-	fmt.Fprintf(os.Stderr, "bench: wrote %s.md, .svg and .json\n", base)
-	if n := res.failed(); n > 0 {
-		return fmt.Errorf("%d cells ended with an error: see the table", n)
-	}
-	return nil
-}
-
-// spawn runs a cell in a process of its own. A system's failure is an outcome;
-// an error is ours.
-func (o *options) spawn(ctx context.Context, c cell) (*outcome, error) {
-	exe, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	said, err := json.Marshal(c)
-	if err != nil {
-		return nil, err
-	}
-	limit := c.Warm + c.Measured + 3*time.Minute
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, exe, "-dir", o.dir, "-cell", string(said))
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 10 * time.Second
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err = cmd.Run()
-	switch {
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return &outcome{cell: c, Error: fmt.Sprintf("did not end within %v", limit)}, nil
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case err != nil:
-		return &outcome{cell: c, Error: fmt.Sprintf("%v: %s", err, lastLine(stderr.Bytes()))}, nil
-	}
-	out := &outcome{}
-	if err := json.Unmarshal(stdout.Bytes(), out); err != nil {
-		return nil, fmt.Errorf("read outcome of %s: %w", said, err)
-	}
-	return out, nil
-}
-
-func lastLine(b []byte) []byte {
-	b = bytes.TrimSpace(b)
-	return b[bytes.LastIndexByte(b, '\n')+1:]
-}
-
-func runHere(ctx context.Context, said, dir string) error {
-	var c cell
-	if err := json.Unmarshal([]byte(said), &c); err != nil {
-		return fmt.Errorf("read -cell: %w", err)
-	}
-	c.Dir = dir
-	out, err := c.run(ctx)
-	if err != nil {
-		return err
-	}
-	return json.NewEncoder(os.Stdout).Encode(out)
-}
-
-func (o *outcome) String() string {
-	s := fmt.Sprintf("round %d, %4d submitters, %-16s", o.Round, o.Submitters, o.System)
-	if o.Error != "" {
-		return s + " " + o.Error
-	}
-	return s + fmt.Sprintf(" %9.0f/s  p50 %8.2f ms  p99 %8.2f ms", o.Rate, o.P50, o.P99)
+	slices.Sort(out)
+	return slices.Compact(out), nil
 }

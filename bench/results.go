@@ -1,16 +1,13 @@
 package main
 
-import (
-	"encoding/json"
-	"os"
-	"slices"
-)
+import "slices"
 
 // results is one run of the matrix; it is written as JSON, with every raw
 // figure, and as a table and a plot made from that.
 type results struct {
 	Machine    machine           `json:"machine"`
 	Rounds     int               `json:"rounds"`
+	Took       float64           `json:"took_seconds"`
 	Seconds    float64           `json:"seconds"`
 	Warm       float64           `json:"warm_seconds"`
 	EntrySize  int               `json:"entry_bytes"`
@@ -22,16 +19,7 @@ type results struct {
 
 // write replaces base.json, base.md and base.svg.
 func (r *results) write(base string) error {
-	raw, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	for ext, b := range map[string][]byte{".json": append(raw, '\n'), ".md": []byte(r.markdown()), ".svg": []byte(r.plot())} {
-		if err := os.WriteFile(base+ext, b, 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
+	return writeResults(base, r, r.markdown(), r.plot())
 }
 
 func (r *results) failed() int {

@@ -68,8 +68,11 @@ type cell struct {
 	Round      int           `json:"round"`
 	Warm       time.Duration `json:"warm_ns"`
 	Measured   time.Duration `json:"measured_ns"`
+	// Expect is the rate that it had in an earlier round, 0 if there was none: so
+	// many records are made beforehand.
+	Expect float64 `json:"expect,omitempty"`
 	// Dir is where it may make a directory of its own.
-	Dir string `json:"-"`
+	Dir string `json:"dir,omitempty"`
 }
 
 // outcome is what a cell measured.
@@ -123,6 +126,7 @@ func (c cell) run(ctx context.Context) (out *outcome, err error) {
 	}
 	out = l.outcome()
 	out.cell, out.Settings = c, r.settings
+	out.Dir = ""
 	used := cpu() - before
 	out.CPU = float64(used.Microseconds()) / float64(max(1, l.acknowledged()))
 	out.Others = max(0, (machineTime()-all-used).Seconds()/(time.Since(began).Seconds()*float64(runtime.NumCPU())))

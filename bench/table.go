@@ -12,17 +12,12 @@ import (
 func (r *results) markdown() string {
 	var b strings.Builder
 	m := &r.Machine
-	fmt.Fprintf(&b, "# Onus beside others, %s\n\n", m.Date.Format("2 January 2006, 15:04 UTC"))
-	fmt.Fprintf(&b, "%s, %d cores; %s, %s. A write of 4 KB and its fsync: p50 %.2f ms, p99 %.2f ms.\n", m.CPU, m.Cores, m.OS, m.Go, m.SyncP50, m.SyncP99)
-	if m.Onus != "" {
-		fmt.Fprintf(&b, "Onus %s.", m.Onus)
-	}
-	for _, path := range slices.Sorted(maps.Keys(m.Modules)) {
-		fmt.Fprintf(&b, " %s %s.", path, m.Modules[path])
-	}
-	fmt.Fprintf(&b, "\n\nEntries of %d random bytes, fsync on everywhere, submitters in the same process and on the same cores. "+
-		"%d rounds, systems alternating, each cell a process of its own: %g s of warm-up, %g s measured. "+
-		"Figures are medians of the rounds, with least and greatest in brackets.\n", r.EntrySize, r.Rounds, r.Warm, r.Seconds)
+	fmt.Fprintf(&b, "# Onus beside others, %s\n\n", m.when())
+	b.WriteString(m.where())
+	b.WriteString(r.versions() + "\n")
+	fmt.Fprintf(&b, "\nEntries of %d random bytes, fsync on everywhere, submitters in the same process and on the same cores. "+
+		"%s, systems alternating, each cell a process of its own: %g s of warm-up, %g s measured. "+
+		"Figures are medians of the rounds, with least and greatest in brackets.\n", r.EntrySize, count(r.Rounds, "round"), r.Warm, r.Seconds)
 
 	if done := r.done(); len(done) > 0 {
 		s := spreadOf(done, others)
@@ -65,7 +60,61 @@ func (r *results) markdown() string {
 			}
 		}
 	}
+	b.WriteString("\n## To be quoted\n\n" + r.quote())
 	return b.String()
+}
+
+// quote is the run in one table, with what the figures depend on: for a page that
+// has no room for more.
+func (r *results) quote() string {
+	var b strings.Builder
+	m := &r.Machine
+	fmt.Fprintf(&b, "Measured on %s: %s, %d cores, %s (a write of 4 KB and its fsync: %.2f ms), Linux %s, %s", m.Date.Format("2 January 2006"), m.CPU, m.Cores, m.Disk, m.SyncP50, m.Kernel, m.Go)
+	if m.Onus != "" {
+		fmt.Fprintf(&b, ", Onus %s", m.Onus)
+	}
+	fmt.Fprintf(&b, ". Entries of %s bytes, fsync on everywhere, load and system on the same cores; medians of %s of %g s, systems alternating, each in a process of its own. %s\n\n",
+		thousands(float64(r.EntrySize)), count(r.Rounds, "round"), r.Seconds, r.versions())
+	b.WriteString("Entries a second with the proof in hand (p50 in ms), by number of concurrent submitters:\n\n")
+	r.table(&b, func(rounds []outcome) string {
+		return fmt.Sprintf("%s (%s)", thousands(spreadOf(rounds, rate).median), digits(spreadOf(rounds, p50).median))
+	})
+	b.WriteString(r.over("tessera", "immudb", "immudb-batched"))
+	return b.String()
+}
+
+// versions names the peers' modules.
+func (r *results) versions() string {
+	var all []string
+	for _, path := range slices.Sorted(maps.Keys(r.Machine.Modules)) {
+		all = append(all, path+" "+r.Machine.Modules[path])
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return strings.Join(all, ", ") + "."
+}
+
+// over says Onus's rate over some systems in a line each, column by column.
+func (r *results) over(systems ...string) string {
+	var b strings.Builder
+	for _, name := range systems {
+		var parts []string
+		for _, n := range r.Submitters {
+			onus, ok := r.median("onus", n)
+			other, ok2 := r.median(name, n)
+			if ok && ok2 {
+				parts = append(parts, fmt.Sprintf("%s× at %d", digits(onus/other), n))
+			}
+		}
+		if len(parts) > 0 {
+			fmt.Fprintf(&b, "- Onus over %s: %s\n", systemNamed(name).title, strings.Join(parts, ", "))
+		}
+	}
+	if b.Len() == 0 {
+		return ""
+	}
+	return "\n" + b.String()
 }
 
 func (r *results) table(b *strings.Builder, figure func([]outcome) string) {

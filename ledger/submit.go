@@ -110,6 +110,15 @@ type Result struct {
 // are logged are ordered as given; a record cannot rest on a registration in
 // its own batch.
 func (l *Ledger) SubmitBatch(ctx context.Context, subs []Submission) []Result {
+	return l.SubmitInTurn(ctx, subs, nil, nil)
+}
+
+// SubmitInTurn is SubmitBatch for one of several batches that are ordered as
+// they follow each other, while they are admitted and proven side by side. It
+// gives its records their place in the order once before is closed, unless that
+// is nil, and then closes after, unless that is nil. A record cannot rest on a
+// registration in a batch that has no answer yet.
+func (l *Ledger) SubmitInTurn(ctx context.Context, subs []Submission, before <-chan struct{}, after chan<- struct{}) []Result {
 	results := make([]Result, len(subs))
 	admitted := make([]*pending, len(subs))
 	known := make([]int64, len(subs))
@@ -129,6 +138,9 @@ func (l *Ledger) SubmitBatch(ctx context.Context, subs []Submission) []Result {
 			l.leave(1)
 		}
 	})
+	if before != nil {
+		<-before
+	}
 	full = nil
 	for i, p := range admitted {
 		if p == nil {
@@ -141,6 +153,9 @@ func (l *Ledger) SubmitBatch(ctx context.Context, subs []Submission) []Result {
 			admitted[i], results[i].Err = nil, full
 			l.leave(1)
 		}
+	}
+	if after != nil {
+		close(after)
 	}
 	each(len(subs), func(i int) {
 		switch {

@@ -3,7 +3,7 @@
 // connection and no clock, and it imports nothing of the server; a test holds
 // its imports to a short list. The server calls it on itself.
 //
-//   - [OpenReceipt] checks one record's receipt.
+//   - [OpenReceipt] checks one record's receipt, [Receipts] those of many.
 //   - [OpenProof] checks the same of a tlog-proof and the entry beside it.
 //   - [CheckBundle] checks an evidence file, and judges the chains in it.
 //   - [Audit] checks a whole log, entry by entry, and judges its chains.
@@ -43,11 +43,33 @@ type Proven struct {
 // envelope's signature is not used: the logged one, from the receipt, is.
 // With signer, it also checks that the logged signature is the signer's.
 func OpenReceipt(rec *onusv1.Receipt, t record.PayloadType, payload []byte, key tree.LogKey, signer *record.PublicKey) (*Proven, error) {
-	env := record.Envelope{Type: t, Payload: payload, Signature: rec.GetSignature()}
-	r, err := record.Parse(env)
+	return openReceipt(rec, t, payload, key.Open, signer)
+}
+
+// checkpointOpener checks a signed checkpoint against a log's key.
+type checkpointOpener func(signed []byte) (tree.Checkpoint, error)
+
+func openReceipt(rec *onusv1.Receipt, t record.PayloadType, payload []byte, open checkpointOpener, signer *record.PublicKey) (*Proven, error) {
+	r, err := record.Parse(record.Envelope{Type: t, Payload: payload, Signature: rec.GetSignature()})
 	if err != nil {
 		return nil, fmt.Errorf("the record is not valid: %w", err)
 	}
+	p, err := prove(rec, r, open)
+	if err != nil {
+		return nil, err
+	}
+	if signer != nil {
+		if err := r.VerifySignature(signer); err != nil {
+			return nil, fmt.Errorf("the logged signature: %w", err)
+		}
+		p.Signed = true
+	}
+	return p, nil
+}
+
+// prove checks all of a receipt but the author's signature. r is the record
+// with the logged signature.
+func prove(rec *onusv1.Receipt, r *record.Record, open checkpointOpener) (*Proven, error) {
 	if got := r.ID.String(); rec.GetId() != got {
 		return nil, fmt.Errorf("the receipt is for record %s, this is %s", rec.GetId(), got)
 	}
@@ -55,11 +77,11 @@ func OpenReceipt(rec *onusv1.Receipt, t record.PayloadType, payload []byte, key 
 	if err != nil {
 		return nil, fmt.Errorf("the receipt's stamp: %w", err)
 	}
-	raw, err := entry.Assemble(rec.GetStamp(), env)
+	raw, err := entry.Assemble(rec.GetStamp(), r.Envelope)
 	if err != nil {
 		return nil, fmt.Errorf("rebuild the leaf: %w", err)
 	}
-	cp, err := key.Open([]byte(rec.GetCheckpoint()))
+	cp, err := open([]byte(rec.GetCheckpoint()))
 	if err != nil {
 		return nil, err
 	}
@@ -74,12 +96,5 @@ func OpenReceipt(rec *onusv1.Receipt, t record.PayloadType, payload []byte, key 
 	if r.Msg.GetOrigin() != cp.Origin {
 		return nil, fmt.Errorf("the record was made for %q and stands in %q", r.Msg.GetOrigin(), cp.Origin)
 	}
-	p := &Proven{Record: r, Index: rec.GetIndex(), Stamp: stamp, Leaf: leaf, Checkpoint: cp}
-	if signer != nil {
-		if err := r.VerifySignature(signer); err != nil {
-			return nil, fmt.Errorf("the logged signature: %w", err)
-		}
-		p.Signed = true
-	}
-	return p, nil
+	return &Proven{Record: r, Index: rec.GetIndex(), Stamp: stamp, Leaf: leaf, Checkpoint: cp}, nil
 }

@@ -87,7 +87,55 @@ func TestReceiptChanged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, bend := range map[string]func(r *onusv1.Receipt){
+	// One that has opened the good one, and so remembers its checkpoint, is not
+	// taken in either.
+	seen := verifier.NewReceipts(l.log.Key())
+	if _, err := seen.Open(good, env.Type, env.Payload, nil); err != nil {
+		t.Fatal(err)
+	}
+	own, err := record.Parse(env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, bend := range bends(next, older, foreign) {
+		r := proto.Clone(good).(*onusv1.Receipt)
+		bend(r)
+		if p, err := verifier.OpenReceipt(r, env.Type, env.Payload, l.log.Key(), nil); err == nil {
+			t.Errorf("%s: accepted, %+v", name, p)
+		}
+		if p, err := seen.Open(r, env.Type, env.Payload, nil); err == nil {
+			t.Errorf("%s, by Receipts: accepted, %+v", name, p)
+		}
+		if p, err := seen.OpenOwn(r, own, l.agent.Public()); err == nil {
+			t.Errorf("%s, of one's own: accepted, %+v", name, p)
+		}
+	}
+	if p, err := verifier.OpenReceipt(good, otherEnv.Type, otherEnv.Payload, l.log.Key(), nil); err == nil {
+		t.Errorf("another payload: accepted, %+v", p)
+	}
+	bent := bytes.Clone(env.Payload)
+	bent[20] ^= 1
+	if p, err := verifier.OpenReceipt(good, env.Type, bent, l.log.Key(), nil); err == nil {
+		t.Errorf("changed payload: accepted, %+v", p)
+	}
+	if p, err := verifier.OpenReceipt(good, record.TypeJSON, env.Payload, l.log.Key(), nil); err == nil {
+		t.Errorf("another payload type: accepted, %+v", p)
+	}
+	if p, err := verifier.OpenReceipt(good, env.Type, env.Payload, otherLog.Key(), nil); err == nil {
+		t.Errorf("another log's key: accepted, %+v", p)
+	}
+	if p, err := verifier.OpenReceipt(good, env.Type, env.Payload, tree.LogKey{}, nil); err == nil {
+		t.Errorf("no key: accepted, %+v", p)
+	}
+	if p, err := verifier.OpenReceipt(nil, env.Type, env.Payload, l.log.Key(), nil); err == nil {
+		t.Errorf("no receipt: accepted, %+v", p)
+	}
+}
+
+// bends changes a receipt in every part: next is that of another record, older
+// that of the same record in a smaller tree, foreign another log's checkpoint.
+func bends(next, older *onusv1.Receipt, foreign []byte) map[string]func(*onusv1.Receipt) {
+	return map[string]func(*onusv1.Receipt){
 		"id of another record":      func(r *onusv1.Receipt) { r.Id = next.Id },
 		"id in upper case":          func(r *onusv1.Receipt) { r.Id = strings.ToUpper(r.Id) },
 		"no id":                     func(r *onusv1.Receipt) { r.Id = "" },
@@ -116,32 +164,6 @@ func TestReceiptChanged(t *testing.T) {
 		"no checkpoint":             func(r *onusv1.Receipt) { r.Checkpoint = "" },
 		"checkpoint of a megabyte":  func(r *onusv1.Receipt) { r.Checkpoint += strings.Repeat("x", 1<<20) },
 		"checkpoint with extension": func(r *onusv1.Receipt) { r.Checkpoint = strings.Replace(r.Checkpoint, "\n\n", "\nmore\n\n", 1) },
-	} {
-		r := proto.Clone(good).(*onusv1.Receipt)
-		bend(r)
-		if p, err := verifier.OpenReceipt(r, env.Type, env.Payload, l.log.Key(), nil); err == nil {
-			t.Errorf("%s: accepted, %+v", name, p)
-		}
-	}
-	if p, err := verifier.OpenReceipt(good, otherEnv.Type, otherEnv.Payload, l.log.Key(), nil); err == nil {
-		t.Errorf("another payload: accepted, %+v", p)
-	}
-	bent := bytes.Clone(env.Payload)
-	bent[20] ^= 1
-	if p, err := verifier.OpenReceipt(good, env.Type, bent, l.log.Key(), nil); err == nil {
-		t.Errorf("changed payload: accepted, %+v", p)
-	}
-	if p, err := verifier.OpenReceipt(good, record.TypeJSON, env.Payload, l.log.Key(), nil); err == nil {
-		t.Errorf("another payload type: accepted, %+v", p)
-	}
-	if p, err := verifier.OpenReceipt(good, env.Type, env.Payload, otherLog.Key(), nil); err == nil {
-		t.Errorf("another log's key: accepted, %+v", p)
-	}
-	if p, err := verifier.OpenReceipt(good, env.Type, env.Payload, tree.LogKey{}, nil); err == nil {
-		t.Errorf("no key: accepted, %+v", p)
-	}
-	if p, err := verifier.OpenReceipt(nil, env.Type, env.Payload, l.log.Key(), nil); err == nil {
-		t.Errorf("no receipt: accepted, %+v", p)
 	}
 }
 

@@ -20,8 +20,8 @@ import (
 	"github.com/onus-ledger/onus/gen/onus/v1/onusv1connect"
 	"github.com/onus-ledger/onus/ledger"
 	"github.com/onus-ledger/onus/ledger/rpc"
+	"github.com/onus-ledger/onus/verifier"
 	"github.com/onus-ledger/onus/verifier/record"
-	"github.com/onus-ledger/onus/verifier/tree"
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -30,7 +30,7 @@ func newBench() *cobra.Command {
 	var (
 		r               remote
 		admin, adminKey string
-		clients, batch  int
+		load            benchLoad
 		duration        time.Duration
 		asJSON          bool
 		intoServer      bool
@@ -39,7 +39,9 @@ func newBench() *cobra.Command {
 		Use:   "bench",
 		Short: "Measure a ledger from outside: records a second and time to proof",
 		Long: `Sign and submit records from several clients and verify every receipt, for a
-while. Latency is from before the call until the receipt is verified.
+while. Latency is from before the call until the receipt is verified. With
+--stream, each client has one stream, on a connection of its own, and keeps 512
+records under way; --batch is then how many it puts into one message at most.
 
 It starts a ledger of its own, in another process, on a temporary directory that
 it removes. With --into-server it writes into the ledger at --server, where its
@@ -47,7 +49,7 @@ records stay for ever; it needs an administrator's key then, to register the
 agent that it writes as.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if clients < 1 || batch < 1 || batch > rpc.MaxBatch || duration <= 0 {
+			if load.clients < 1 || load.batch < 1 || load.batch > rpc.MaxBatch || duration <= 0 {
 				return usageError{fmt.Errorf("--clients is at least 1, --batch 1 to %d, --duration above 0", rpc.MaxBatch)}
 			}
 			if !intoServer {
@@ -62,7 +64,7 @@ agent that it writes as.`,
 			if err != nil {
 				return err
 			}
-			res, err := bench(cmd.Context(), e, clients, batch, duration)
+			res, err := bench(cmd.Context(), r, e, load, duration)
 			if err != nil {
 				return err
 			}
@@ -78,8 +80,9 @@ agent that it writes as.`,
 	f.StringVar(&admin, "admin", "root", "the administrator's name")
 	f.StringVar(&adminKey, "admin-key", "", "the administrator's private key")
 	f.BoolVar(&intoServer, "into-server", false, "write into the ledger at --server, for ever")
-	f.IntVar(&clients, "clients", 1, "clients at the same time")
-	f.IntVar(&batch, "batch", 1, "records in one call")
+	f.IntVar(&load.clients, "clients", 1, "clients at the same time")
+	f.IntVar(&load.batch, "batch", 1, "records in one call, or in one message of a stream")
+	f.BoolVar(&load.stream, "stream", false, "submit by streams (SubmitStream)")
 	f.DurationVar(&duration, "duration", 10*time.Second, "how long")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
@@ -132,10 +135,17 @@ func startServer(ctx context.Context, r *remote, stderr io.Writer) (dataDir, fun
 	return "", nil, errors.New("onus serve did not say where it listens")
 }
 
+// benchLoad is what is done at the same time.
+type benchLoad struct {
+	clients, batch int
+	stream         bool
+}
+
 // benchResult is what bench measured.
 type benchResult struct {
 	Clients    int     `json:"clients"`
 	Batch      int     `json:"batch"`
+	Stream     bool    `json:"stream"`
 	Seconds    float64 `json:"seconds"`
 	Records    int     `json:"records"`
 	PerSecond  float64 `json:"records_per_second"`
@@ -150,14 +160,18 @@ type benchResult struct {
 }
 
 func (b *benchResult) print(w io.Writer) {
-	fmt.Fprintf(w, "%s, %s a call, %.1f s, entries of about %d bytes, every receipt verified\n\n", count(b.Clients, "client"), count(b.Batch, "record"), b.Seconds, b.EntryBytes)
+	what := "call"
+	if b.Stream {
+		what = "message of a stream"
+	}
+	fmt.Fprintf(w, "%s, %s a %s, %.1f s, entries of about %d bytes, every receipt verified\n\n", count(b.Clients, "client"), count(b.Batch, "record"), what, b.Seconds, b.EntryBytes)
 	fmt.Fprintf(w, "  records/s   p50 ms   p90 ms   p99 ms   max ms   refused\n")
 	fmt.Fprintf(w, "  %9.0f  %7.2f  %7.2f  %7.2f  %7.2f  %8d\n", b.PerSecond, b.P50, b.P90, b.P99, b.Max, b.Busy)
 }
 
 const benchAgent = "spiffe://bench.invalid/load"
 
-func bench(ctx context.Context, e *registrar, clients, batch int, duration time.Duration) (*benchResult, error) {
+func bench(ctx context.Context, r remote, e *registrar, load benchLoad, duration time.Duration) (*benchResult, error) {
 	_, priv, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, err
@@ -171,18 +185,32 @@ func bench(ctx context.Context, e *registrar, clients, batch int, duration time.
 	if err != nil {
 		return nil, err
 	}
-	workers := make([]*benchWorker, clients)
+	workers := make([]*benchWorker, load.clients)
+	receipts := verifier.NewReceipts(e.key)
+	for i := range workers {
+		w := &benchWorker{client: e.client, receipts: receipts, origin: e.key.Origin(), signer: signer, instance: fmt.Sprintf("client-%d-%s", i, rand.Text()[:8])}
+		if r.http2 = load.stream; load.stream {
+			if w.client, err = r.client(); err != nil {
+				return nil, err
+			}
+		}
+		workers[i] = w
+	}
 	start := time.Now()
 	ctx, cancel := context.WithDeadline(ctx, start.Add(duration))
 	defer cancel()
 	var wg sync.WaitGroup
-	for i := range workers {
-		w := &benchWorker{client: e.client, key: e.key, signer: signer, instance: fmt.Sprintf("client-%d-%s", i, rand.Text()[:8])}
-		workers[i] = w
-		wg.Go(func() { w.run(ctx, batch) })
+	for _, w := range workers {
+		wg.Go(func() {
+			if load.stream {
+				w.runStream(ctx, load.batch)
+			} else {
+				w.run(ctx, load.batch)
+			}
+		})
 	}
 	wg.Wait()
-	res := &benchResult{Clients: clients, Batch: batch, Seconds: time.Since(start).Seconds()}
+	res := &benchResult{Clients: load.clients, Batch: load.batch, Stream: load.stream, Seconds: time.Since(start).Seconds()}
 	var lat []time.Duration
 	for _, w := range workers {
 		if w.err != nil {
@@ -207,7 +235,8 @@ func bench(ctx context.Context, e *registrar, clients, batch int, duration time.
 // own.
 type benchWorker struct {
 	client     onusv1connect.LedgerServiceClient
-	key        tree.LogKey
+	receipts   *verifier.Receipts
+	origin     string
 	signer     record.Signer
 	instance   string
 	sequence   int64
@@ -248,7 +277,7 @@ func (w *benchWorker) next() (*record.Record, error) {
 	}
 	text, _ := record.NewText([]byte(w.instance))
 	r, err := record.Sign(&onusv1.Record{
-		Origin: w.key.Origin(), Nonce: ledger.NewNonce(),
+		Origin: w.origin, Nonce: ledger.NewNonce(),
 		Author:  &onusv1.Author{Agent: benchAgent, Instance: w.instance, Operator: "bench"},
 		Capture: onusv1.Capture_CAPTURE_SELF, ClaimedTime: timestamppb.Now(),
 		Sequence: w.sequence, Previous: w.previous, Parent: parent,
@@ -284,19 +313,23 @@ func (w *benchWorker) send(ctx context.Context, recs []*record.Record) error {
 		return err
 	}
 	for i, res := range resp.GetResults() {
-		var itemErr error
-		if e := res.GetError(); e != nil {
-			if e.GetProblem().GetRetryAfter() != nil {
-				w.busy++
-				continue
-			}
-			itemErr = errors.New(e.GetMessage())
-		}
-		if err := w.take(recs[i], res.GetLogged(), itemErr); err != nil {
+		if err := w.takeItem(recs[i], res); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (w *benchWorker) takeItem(r *record.Record, res *onusv1.SubmitResult) error {
+	e := res.GetError()
+	switch {
+	case e == nil:
+		return w.take(r, res.GetLogged(), nil)
+	case e.GetProblem().GetRetryAfter() != nil:
+		w.busy++
+		return nil
+	}
+	return errors.New(e.GetMessage())
 }
 
 func (w *benchWorker) take(r *record.Record, resp *onusv1.SubmitResponse, err error) error {
@@ -308,8 +341,8 @@ func (w *benchWorker) take(r *record.Record, resp *onusv1.SubmitResponse, err er
 		}
 		return err
 	}
-	if _, err := openReceipt(resp.GetReceipt(), r, w.key, w.signer); err != nil {
-		return err
+	if _, err := w.receipts.OpenOwn(resp.GetReceipt(), r, w.signer.Public()); err != nil {
+		return unverified(err)
 	}
 	w.records++
 	w.entryBytes = len(resp.GetReceipt().GetStamp()) + len(r.Envelope.Signature) + len(r.Envelope.Payload) + 5

@@ -24,6 +24,8 @@ type remote struct {
 	server, ca, logKey string
 	// token shows who calls: a token, @FILE, or empty.
 	token string
+	// http2 speaks HTTP/2 only, without TLS too (h2c): streams of records need it.
+	http2 bool
 }
 
 // flags adds the flags of commands that read.
@@ -47,8 +49,13 @@ func (r *remote) httpClient() (*http.Client, error) {
 	t := &http.Transport{
 		DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 		ResponseHeaderTimeout: time.Minute,
-		MaxIdleConnsPerHost:   256,
+		MaxIdleConnsPerHost:   1024,
 		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
+	}
+	if r.http2 {
+		t.Protocols = new(http.Protocols)
+		t.Protocols.SetHTTP2(true)
+		t.Protocols.SetUnencryptedHTTP2(true)
 	}
 	if r.ca != "" {
 		if t.TLSClientConfig.RootCAs, err = keyfile.LoadAuthorities(r.ca); err != nil {
@@ -86,9 +93,13 @@ func (r *remote) key() (tree.LogKey, error) {
 func openReceipt(rec *onusv1.Receipt, r *record.Record, key tree.LogKey, signer record.Signer) (*verifier.Proven, error) {
 	p, err := verifier.OpenReceipt(rec, r.Envelope.Type, r.Envelope.Payload, key, signer.Public())
 	if err != nil {
-		return nil, fmt.Errorf("the server's receipt does not verify, do not rely on it: %w", err)
+		return nil, unverified(err)
 	}
 	return p, nil
+}
+
+func unverified(err error) error {
+	return fmt.Errorf("the server's receipt does not verify, do not rely on it: %w", err)
 }
 
 // needOne returns the one argument, or says what it is.

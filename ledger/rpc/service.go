@@ -76,7 +76,7 @@ func (s *service) SubmitBatch(ctx context.Context, req *onusv1.SubmitBatchReques
 	if err != nil {
 		return nil, s.fail(err)
 	}
-	results := s.submitAll(ctx, req.GetItems(), "is set in an item of a batch", "set it for the whole batch")
+	results := s.submitAll(ctx, req.GetItems(), turn{}, "is set in an item of a batch", "set it for the whole batch")
 	// All wait until the same moment.
 	for _, r := range results {
 		if l := r.GetLogged(); l != nil {
@@ -88,9 +88,12 @@ func (s *service) SubmitBatch(ctx context.Context, req *onusv1.SubmitBatchReques
 	return &onusv1.SubmitBatchResponse{Results: results}, nil
 }
 
+// turn says where in the order a part of a stream is: see [ledger.Ledger.SubmitInTurn].
+type turn struct{ before, after chan struct{} }
+
 // submitAll logs the records of a batch or of a part of a stream. They cannot
 // wait for witnesses one by one: what is said to who asks for that is given.
-func (s *service) submitAll(ctx context.Context, items []*onusv1.SubmitRequest, waits, instead string) []*onusv1.SubmitResult {
+func (s *service) submitAll(ctx context.Context, items []*onusv1.SubmitRequest, t turn, waits, instead string) []*onusv1.SubmitResult {
 	results := make([]*onusv1.SubmitResult, len(items))
 	subs := make([]ledger.Submission, 0, len(items))
 	at := make([]int, 0, len(items))
@@ -105,7 +108,7 @@ func (s *service) submitAll(ctx context.Context, items []*onusv1.SubmitRequest, 
 		}
 		subs, at = append(subs, sub), append(at, i)
 	}
-	for j, res := range s.ledger.SubmitBatch(ctx, subs) {
+	for j, res := range s.ledger.SubmitInTurn(ctx, subs, t.before, t.after) {
 		if res.Err != nil {
 			results[at[j]] = s.itemError(res.Err)
 			continue

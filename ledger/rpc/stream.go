@@ -18,10 +18,10 @@ import (
 )
 
 // A stream of records is read, logged and answered by three goroutines. What
-// has arrived while the part before was being logged makes the next part: a
-// record alone is answered in one sync, and many share one. Parts are logged
-// one after the other, which keeps the order; within one, admission runs on all
-// processors.
+// has arrived while the parts before are being logged makes the next part: a
+// record alone is answered in one sync, and many share one. Two parts are logged
+// at a time, so that one is admitted, on all processors, while the other is on
+// its way to the disk; they take their places in the order one after the other.
 //
 // A stream is let in once and may stay for days, so that its credential is
 // looked at again, before a part, when it was last looked at some time ago. A
@@ -63,9 +63,10 @@ var (
 
 // part is some records of a stream, in order.
 type part struct {
-	items   []*onusv1.SubmitRequest
-	results []*onusv1.SubmitResult
-	share   int64
+	items []*onusv1.SubmitRequest
+	share int64
+	// results has room for the one answer.
+	results chan []*onusv1.SubmitResult
 }
 
 func (s *service) SubmitStream(ctx context.Context, stream *connect.BidiStream[onusv1.SubmitStreamRequest, onusv1.SubmitStreamResponse]) error {
@@ -144,6 +145,8 @@ func size(item *onusv1.SubmitRequest) int64 {
 // submit logs what was read: all that is there by then, at most a batch of it.
 func (rs *recordStream) submit(ctx context.Context, from <-chan part, to chan<- part) {
 	let := time.Now()
+	last := turn{after: make(chan struct{})}
+	close(last.after)
 	var held part // did not fit into the part before
 	for {
 		p := held
@@ -178,10 +181,14 @@ func (rs *recordStream) submit(ctx context.Context, from <-chan part, to chan<- 
 			}
 			let = time.Now()
 		}
-		p.results = rs.submitAll(ctx, p.items, "is set in a record of a stream, which does not wait for witnesses",
-			"leave it out, and ask for the receipt with GetReceipt and wait; or call Submit or SubmitBatch")
-		p.items = nil
-		to <- p
+		items := p.items
+		p.items, p.results = nil, make(chan []*onusv1.SubmitResult, 1)
+		to <- p // has room for one, and so two are under way
+		last = turn{before: last.after, after: make(chan struct{})}
+		go func(t turn) {
+			p.results <- rs.submitAll(ctx, items, t, "is set in a record of a stream, which does not wait for witnesses",
+				"leave it out, and ask for the receipt with GetReceipt and wait; or call Submit or SubmitBatch")
+		}(last)
 	}
 }
 
@@ -194,9 +201,10 @@ func (rs *recordStream) answer(from <-chan part) {
 	defer stuck.Stop()
 	failed := false
 	for p := range from {
+		results := <-p.results
 		if !failed {
 			stuck.Reset(rs.times.answers)
-			if err := rs.stream.Send(&onusv1.SubmitStreamResponse{Results: p.results}); err != nil {
+			if err := rs.stream.Send(&onusv1.SubmitStreamResponse{Results: results}); err != nil {
 				failed = true
 				rs.refuse(err)
 			}

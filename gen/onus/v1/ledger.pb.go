@@ -549,7 +549,7 @@ type SubmitRequest struct {
 	// The user's token that the record's token describes: compact. It stays off
 	// the log.
 	UserToken string `protobuf:"bytes,3,opt,name=user_token,json=userToken,proto3" json:"user_token,omitempty"`
-	// In a batch, leave both out of the items.
+	// In a batch and in a stream, leave both out of the items.
 	Wait Wait `protobuf:"varint,4,opt,name=wait,proto3,enum=onus.v1.Wait" json:"wait,omitempty"`
 	// How long to wait for witnesses, at most a minute; not set: ten seconds. The
 	// call's own deadline counts too: the answer comes shortly before it.
@@ -1030,6 +1030,99 @@ func (x *SubmitBatchResponse) GetResults() []*SubmitResult {
 	return nil
 }
 
+type SubmitStreamRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The next records, 1 to 256: those that the caller has by now. They are
+	// ordered as given, after those of the message before. A stream does not wait
+	// for witnesses: leave wait out.
+	Items         []*SubmitRequest `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubmitStreamRequest) Reset() {
+	*x = SubmitStreamRequest{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubmitStreamRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubmitStreamRequest) ProtoMessage() {}
+
+func (x *SubmitStreamRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubmitStreamRequest.ProtoReflect.Descriptor instead.
+func (*SubmitStreamRequest) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *SubmitStreamRequest) GetItems() []*SubmitRequest {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+type SubmitStreamResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The next results, one for each record in the order sent. How many stand in
+	// one message says nothing of how they were sent.
+	Results       []*SubmitResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubmitStreamResponse) Reset() {
+	*x = SubmitStreamResponse{}
+	mi := &file_onus_v1_ledger_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubmitStreamResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubmitStreamResponse) ProtoMessage() {}
+
+func (x *SubmitStreamResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_onus_v1_ledger_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubmitStreamResponse.ProtoReflect.Descriptor instead.
+func (*SubmitStreamResponse) Descriptor() ([]byte, []int) {
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *SubmitStreamResponse) GetResults() []*SubmitResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
 // SubmitResult is one item's result.
 type SubmitResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1044,7 +1137,7 @@ type SubmitResult struct {
 
 func (x *SubmitResult) Reset() {
 	*x = SubmitResult{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[13]
+	mi := &file_onus_v1_ledger_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1056,7 +1149,7 @@ func (x *SubmitResult) String() string {
 func (*SubmitResult) ProtoMessage() {}
 
 func (x *SubmitResult) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[13]
+	mi := &file_onus_v1_ledger_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1069,7 +1162,7 @@ func (x *SubmitResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitResult.ProtoReflect.Descriptor instead.
 func (*SubmitResult) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{13}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SubmitResult) GetResult() isSubmitResult_Result {
@@ -1113,7 +1206,7 @@ func (*SubmitResult_Logged) isSubmitResult_Result() {}
 
 func (*SubmitResult_Error) isSubmitResult_Result() {}
 
-// ItemError is an error for one item of a batch.
+// ItemError is an error for one item of a batch or of a stream.
 type ItemError struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The Connect code, such as "invalid_argument".
@@ -1126,7 +1219,7 @@ type ItemError struct {
 
 func (x *ItemError) Reset() {
 	*x = ItemError{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[14]
+	mi := &file_onus_v1_ledger_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1138,7 +1231,7 @@ func (x *ItemError) String() string {
 func (*ItemError) ProtoMessage() {}
 
 func (x *ItemError) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[14]
+	mi := &file_onus_v1_ledger_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1151,7 +1244,7 @@ func (x *ItemError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemError.ProtoReflect.Descriptor instead.
 func (*ItemError) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{14}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ItemError) GetCode() string {
@@ -1194,7 +1287,7 @@ type Problem struct {
 
 func (x *Problem) Reset() {
 	*x = Problem{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[15]
+	mi := &file_onus_v1_ledger_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1206,7 +1299,7 @@ func (x *Problem) String() string {
 func (*Problem) ProtoMessage() {}
 
 func (x *Problem) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[15]
+	mi := &file_onus_v1_ledger_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1219,7 +1312,7 @@ func (x *Problem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Problem.ProtoReflect.Descriptor instead.
 func (*Problem) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{15}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Problem) GetReason() string {
@@ -1268,7 +1361,7 @@ type MintRequest struct {
 
 func (x *MintRequest) Reset() {
 	*x = MintRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[16]
+	mi := &file_onus_v1_ledger_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1280,7 +1373,7 @@ func (x *MintRequest) String() string {
 func (*MintRequest) ProtoMessage() {}
 
 func (x *MintRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[16]
+	mi := &file_onus_v1_ledger_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1293,7 +1386,7 @@ func (x *MintRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MintRequest.ProtoReflect.Descriptor instead.
 func (*MintRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{16}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *MintRequest) GetKind() NameKind {
@@ -1320,7 +1413,7 @@ type MintResponse struct {
 
 func (x *MintResponse) Reset() {
 	*x = MintResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[17]
+	mi := &file_onus_v1_ledger_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1332,7 +1425,7 @@ func (x *MintResponse) String() string {
 func (*MintResponse) ProtoMessage() {}
 
 func (x *MintResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[17]
+	mi := &file_onus_v1_ledger_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1345,7 +1438,7 @@ func (x *MintResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MintResponse.ProtoReflect.Descriptor instead.
 func (*MintResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{17}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *MintResponse) GetPseudonyms() []string {
@@ -1370,7 +1463,7 @@ type GetRecordRequest struct {
 
 func (x *GetRecordRequest) Reset() {
 	*x = GetRecordRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[18]
+	mi := &file_onus_v1_ledger_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1382,7 +1475,7 @@ func (x *GetRecordRequest) String() string {
 func (*GetRecordRequest) ProtoMessage() {}
 
 func (x *GetRecordRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[18]
+	mi := &file_onus_v1_ledger_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1395,7 +1488,7 @@ func (x *GetRecordRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRecordRequest.ProtoReflect.Descriptor instead.
 func (*GetRecordRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{18}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetRecordRequest) GetKey() isGetRecordRequest_Key {
@@ -1455,7 +1548,7 @@ type GetRecordResponse struct {
 
 func (x *GetRecordResponse) Reset() {
 	*x = GetRecordResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[19]
+	mi := &file_onus_v1_ledger_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1467,7 +1560,7 @@ func (x *GetRecordResponse) String() string {
 func (*GetRecordResponse) ProtoMessage() {}
 
 func (x *GetRecordResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[19]
+	mi := &file_onus_v1_ledger_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1480,7 +1573,7 @@ func (x *GetRecordResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRecordResponse.ProtoReflect.Descriptor instead.
 func (*GetRecordResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{19}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetRecordResponse) GetRecord() *LoggedRecord {
@@ -1518,7 +1611,7 @@ type ListRecordsRequest struct {
 
 func (x *ListRecordsRequest) Reset() {
 	*x = ListRecordsRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[20]
+	mi := &file_onus_v1_ledger_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1530,7 +1623,7 @@ func (x *ListRecordsRequest) String() string {
 func (*ListRecordsRequest) ProtoMessage() {}
 
 func (x *ListRecordsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[20]
+	mi := &file_onus_v1_ledger_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1543,7 +1636,7 @@ func (x *ListRecordsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRecordsRequest.ProtoReflect.Descriptor instead.
 func (*ListRecordsRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{20}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListRecordsRequest) GetAgent() string {
@@ -1650,7 +1743,7 @@ type ListRecordsResponse struct {
 
 func (x *ListRecordsResponse) Reset() {
 	*x = ListRecordsResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[21]
+	mi := &file_onus_v1_ledger_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1662,7 +1755,7 @@ func (x *ListRecordsResponse) String() string {
 func (*ListRecordsResponse) ProtoMessage() {}
 
 func (x *ListRecordsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[21]
+	mi := &file_onus_v1_ledger_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1675,7 +1768,7 @@ func (x *ListRecordsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRecordsResponse.ProtoReflect.Descriptor instead.
 func (*ListRecordsResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{21}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListRecordsResponse) GetRecords() []*LoggedRecord {
@@ -1718,7 +1811,7 @@ type GetReceiptRequest struct {
 
 func (x *GetReceiptRequest) Reset() {
 	*x = GetReceiptRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[22]
+	mi := &file_onus_v1_ledger_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1730,7 +1823,7 @@ func (x *GetReceiptRequest) String() string {
 func (*GetReceiptRequest) ProtoMessage() {}
 
 func (x *GetReceiptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[22]
+	mi := &file_onus_v1_ledger_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1743,7 +1836,7 @@ func (x *GetReceiptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetReceiptRequest.ProtoReflect.Descriptor instead.
 func (*GetReceiptRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{22}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetReceiptRequest) GetKey() isGetReceiptRequest_Key {
@@ -1819,7 +1912,7 @@ type GetReceiptResponse struct {
 
 func (x *GetReceiptResponse) Reset() {
 	*x = GetReceiptResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[23]
+	mi := &file_onus_v1_ledger_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1831,7 +1924,7 @@ func (x *GetReceiptResponse) String() string {
 func (*GetReceiptResponse) ProtoMessage() {}
 
 func (x *GetReceiptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[23]
+	mi := &file_onus_v1_ledger_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1844,7 +1937,7 @@ func (x *GetReceiptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetReceiptResponse.ProtoReflect.Descriptor instead.
 func (*GetReceiptResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{23}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetReceiptResponse) GetProven() *ProvenRecord {
@@ -1872,7 +1965,7 @@ type GetInclusionRequest struct {
 
 func (x *GetInclusionRequest) Reset() {
 	*x = GetInclusionRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[24]
+	mi := &file_onus_v1_ledger_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1884,7 +1977,7 @@ func (x *GetInclusionRequest) String() string {
 func (*GetInclusionRequest) ProtoMessage() {}
 
 func (x *GetInclusionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[24]
+	mi := &file_onus_v1_ledger_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1897,7 +1990,7 @@ func (x *GetInclusionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInclusionRequest.ProtoReflect.Descriptor instead.
 func (*GetInclusionRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{24}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GetInclusionRequest) GetIndex() int64 {
@@ -1926,7 +2019,7 @@ type GetInclusionResponse struct {
 
 func (x *GetInclusionResponse) Reset() {
 	*x = GetInclusionResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[25]
+	mi := &file_onus_v1_ledger_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1938,7 +2031,7 @@ func (x *GetInclusionResponse) String() string {
 func (*GetInclusionResponse) ProtoMessage() {}
 
 func (x *GetInclusionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[25]
+	mi := &file_onus_v1_ledger_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1951,7 +2044,7 @@ func (x *GetInclusionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInclusionResponse.ProtoReflect.Descriptor instead.
 func (*GetInclusionResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{25}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *GetInclusionResponse) GetIndex() int64 {
@@ -1986,7 +2079,7 @@ type GetConsistencyRequest struct {
 
 func (x *GetConsistencyRequest) Reset() {
 	*x = GetConsistencyRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[26]
+	mi := &file_onus_v1_ledger_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1998,7 +2091,7 @@ func (x *GetConsistencyRequest) String() string {
 func (*GetConsistencyRequest) ProtoMessage() {}
 
 func (x *GetConsistencyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[26]
+	mi := &file_onus_v1_ledger_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2011,7 +2104,7 @@ func (x *GetConsistencyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConsistencyRequest.ProtoReflect.Descriptor instead.
 func (*GetConsistencyRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{26}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GetConsistencyRequest) GetFirst() int64 {
@@ -2040,7 +2133,7 @@ type GetConsistencyResponse struct {
 
 func (x *GetConsistencyResponse) Reset() {
 	*x = GetConsistencyResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[27]
+	mi := &file_onus_v1_ledger_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2052,7 +2145,7 @@ func (x *GetConsistencyResponse) String() string {
 func (*GetConsistencyResponse) ProtoMessage() {}
 
 func (x *GetConsistencyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[27]
+	mi := &file_onus_v1_ledger_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2065,7 +2158,7 @@ func (x *GetConsistencyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConsistencyResponse.ProtoReflect.Descriptor instead.
 func (*GetConsistencyResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{27}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GetConsistencyResponse) GetFirst() int64 {
@@ -2097,7 +2190,7 @@ type GetCheckpointRequest struct {
 
 func (x *GetCheckpointRequest) Reset() {
 	*x = GetCheckpointRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[28]
+	mi := &file_onus_v1_ledger_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2109,7 +2202,7 @@ func (x *GetCheckpointRequest) String() string {
 func (*GetCheckpointRequest) ProtoMessage() {}
 
 func (x *GetCheckpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[28]
+	mi := &file_onus_v1_ledger_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2122,7 +2215,7 @@ func (x *GetCheckpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCheckpointRequest.ProtoReflect.Descriptor instead.
 func (*GetCheckpointRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{28}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{30}
 }
 
 type GetCheckpointResponse struct {
@@ -2134,7 +2227,7 @@ type GetCheckpointResponse struct {
 
 func (x *GetCheckpointResponse) Reset() {
 	*x = GetCheckpointResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[29]
+	mi := &file_onus_v1_ledger_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2146,7 +2239,7 @@ func (x *GetCheckpointResponse) String() string {
 func (*GetCheckpointResponse) ProtoMessage() {}
 
 func (x *GetCheckpointResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[29]
+	mi := &file_onus_v1_ledger_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2159,7 +2252,7 @@ func (x *GetCheckpointResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCheckpointResponse.ProtoReflect.Descriptor instead.
 func (*GetCheckpointResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{29}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GetCheckpointResponse) GetCheckpoint() string {
@@ -2177,7 +2270,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[30]
+	mi := &file_onus_v1_ledger_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2189,7 +2282,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[30]
+	mi := &file_onus_v1_ledger_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2202,7 +2295,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{30}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{32}
 }
 
 type GetStatusResponse struct {
@@ -2228,7 +2321,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[31]
+	mi := &file_onus_v1_ledger_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2240,7 +2333,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[31]
+	mi := &file_onus_v1_ledger_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2253,7 +2346,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{31}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GetStatusResponse) GetSize() int64 {
@@ -2333,7 +2426,7 @@ type WitnessStatus struct {
 
 func (x *WitnessStatus) Reset() {
 	*x = WitnessStatus{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[32]
+	mi := &file_onus_v1_ledger_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2345,7 +2438,7 @@ func (x *WitnessStatus) String() string {
 func (*WitnessStatus) ProtoMessage() {}
 
 func (x *WitnessStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[32]
+	mi := &file_onus_v1_ledger_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2358,7 +2451,7 @@ func (x *WitnessStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WitnessStatus.ProtoReflect.Descriptor instead.
 func (*WitnessStatus) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{32}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WitnessStatus) GetName() string {
@@ -2426,7 +2519,7 @@ type GetChainRequest struct {
 
 func (x *GetChainRequest) Reset() {
 	*x = GetChainRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[33]
+	mi := &file_onus_v1_ledger_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2438,7 +2531,7 @@ func (x *GetChainRequest) String() string {
 func (*GetChainRequest) ProtoMessage() {}
 
 func (x *GetChainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[33]
+	mi := &file_onus_v1_ledger_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2451,7 +2544,7 @@ func (x *GetChainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetChainRequest.ProtoReflect.Descriptor instead.
 func (*GetChainRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{33}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *GetChainRequest) GetId() string {
@@ -2505,7 +2598,7 @@ type GetChainResponse struct {
 
 func (x *GetChainResponse) Reset() {
 	*x = GetChainResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[34]
+	mi := &file_onus_v1_ledger_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2517,7 +2610,7 @@ func (x *GetChainResponse) String() string {
 func (*GetChainResponse) ProtoMessage() {}
 
 func (x *GetChainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[34]
+	mi := &file_onus_v1_ledger_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2530,7 +2623,7 @@ func (x *GetChainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetChainResponse.ProtoReflect.Descriptor instead.
 func (*GetChainResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{34}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *GetChainResponse) GetRecords() []*LoggedRecord {
@@ -2586,7 +2679,7 @@ type Elsewhere struct {
 
 func (x *Elsewhere) Reset() {
 	*x = Elsewhere{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[35]
+	mi := &file_onus_v1_ledger_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2598,7 +2691,7 @@ func (x *Elsewhere) String() string {
 func (*Elsewhere) ProtoMessage() {}
 
 func (x *Elsewhere) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[35]
+	mi := &file_onus_v1_ledger_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2611,7 +2704,7 @@ func (x *Elsewhere) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Elsewhere.ProtoReflect.Descriptor instead.
 func (*Elsewhere) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{35}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Elsewhere) GetId() string {
@@ -2639,7 +2732,7 @@ type CheckRequest struct {
 
 func (x *CheckRequest) Reset() {
 	*x = CheckRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[36]
+	mi := &file_onus_v1_ledger_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2651,7 +2744,7 @@ func (x *CheckRequest) String() string {
 func (*CheckRequest) ProtoMessage() {}
 
 func (x *CheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[36]
+	mi := &file_onus_v1_ledger_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2664,7 +2757,7 @@ func (x *CheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
 func (*CheckRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{36}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *CheckRequest) GetEnvelope() *Envelope {
@@ -2694,7 +2787,7 @@ type CheckResponse struct {
 
 func (x *CheckResponse) Reset() {
 	*x = CheckResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[37]
+	mi := &file_onus_v1_ledger_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2706,7 +2799,7 @@ func (x *CheckResponse) String() string {
 func (*CheckResponse) ProtoMessage() {}
 
 func (x *CheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[37]
+	mi := &file_onus_v1_ledger_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2719,7 +2812,7 @@ func (x *CheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
 func (*CheckResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{37}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *CheckResponse) GetVerdict() string {
@@ -2776,7 +2869,7 @@ type FollowRequest struct {
 
 func (x *FollowRequest) Reset() {
 	*x = FollowRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[38]
+	mi := &file_onus_v1_ledger_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2788,7 +2881,7 @@ func (x *FollowRequest) String() string {
 func (*FollowRequest) ProtoMessage() {}
 
 func (x *FollowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[38]
+	mi := &file_onus_v1_ledger_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2801,7 +2894,7 @@ func (x *FollowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowRequest.ProtoReflect.Descriptor instead.
 func (*FollowRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{38}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *FollowRequest) GetFrom() int64 {
@@ -2830,7 +2923,7 @@ type FollowResponse struct {
 
 func (x *FollowResponse) Reset() {
 	*x = FollowResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[39]
+	mi := &file_onus_v1_ledger_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2842,7 +2935,7 @@ func (x *FollowResponse) String() string {
 func (*FollowResponse) ProtoMessage() {}
 
 func (x *FollowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[39]
+	mi := &file_onus_v1_ledger_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2855,7 +2948,7 @@ func (x *FollowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowResponse.ProtoReflect.Descriptor instead.
 func (*FollowResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{39}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *FollowResponse) GetFirst() int64 {
@@ -2883,7 +2976,7 @@ type ListAgentsRequest struct {
 
 func (x *ListAgentsRequest) Reset() {
 	*x = ListAgentsRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[40]
+	mi := &file_onus_v1_ledger_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2895,7 +2988,7 @@ func (x *ListAgentsRequest) String() string {
 func (*ListAgentsRequest) ProtoMessage() {}
 
 func (x *ListAgentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[40]
+	mi := &file_onus_v1_ledger_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2908,7 +3001,7 @@ func (x *ListAgentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAgentsRequest.ProtoReflect.Descriptor instead.
 func (*ListAgentsRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{40}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListAgentsRequest) GetPageSize() int32 {
@@ -2935,7 +3028,7 @@ type ListAgentsResponse struct {
 
 func (x *ListAgentsResponse) Reset() {
 	*x = ListAgentsResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[41]
+	mi := &file_onus_v1_ledger_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2947,7 +3040,7 @@ func (x *ListAgentsResponse) String() string {
 func (*ListAgentsResponse) ProtoMessage() {}
 
 func (x *ListAgentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[41]
+	mi := &file_onus_v1_ledger_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2960,7 +3053,7 @@ func (x *ListAgentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAgentsResponse.ProtoReflect.Descriptor instead.
 func (*ListAgentsResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{41}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ListAgentsResponse) GetAgents() []*RegisteredAgent {
@@ -2997,7 +3090,7 @@ type RegisteredAgent struct {
 
 func (x *RegisteredAgent) Reset() {
 	*x = RegisteredAgent{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[42]
+	mi := &file_onus_v1_ledger_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3009,7 +3102,7 @@ func (x *RegisteredAgent) String() string {
 func (*RegisteredAgent) ProtoMessage() {}
 
 func (x *RegisteredAgent) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[42]
+	mi := &file_onus_v1_ledger_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3022,7 +3115,7 @@ func (x *RegisteredAgent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisteredAgent.ProtoReflect.Descriptor instead.
 func (*RegisteredAgent) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{42}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *RegisteredAgent) GetAgent() *AgentClass {
@@ -3095,7 +3188,7 @@ type RegisteredKey struct {
 
 func (x *RegisteredKey) Reset() {
 	*x = RegisteredKey{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[43]
+	mi := &file_onus_v1_ledger_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3107,7 +3200,7 @@ func (x *RegisteredKey) String() string {
 func (*RegisteredKey) ProtoMessage() {}
 
 func (x *RegisteredKey) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[43]
+	mi := &file_onus_v1_ledger_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3120,7 +3213,7 @@ func (x *RegisteredKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisteredKey.ProtoReflect.Descriptor instead.
 func (*RegisteredKey) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{43}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *RegisteredKey) GetKeyId() string {
@@ -3176,7 +3269,7 @@ type ListRegistrationsRequest struct {
 
 func (x *ListRegistrationsRequest) Reset() {
 	*x = ListRegistrationsRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[44]
+	mi := &file_onus_v1_ledger_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3188,7 +3281,7 @@ func (x *ListRegistrationsRequest) String() string {
 func (*ListRegistrationsRequest) ProtoMessage() {}
 
 func (x *ListRegistrationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[44]
+	mi := &file_onus_v1_ledger_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3201,7 +3294,7 @@ func (x *ListRegistrationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRegistrationsRequest.ProtoReflect.Descriptor instead.
 func (*ListRegistrationsRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{44}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ListRegistrationsRequest) GetPageSize() int32 {
@@ -3228,7 +3321,7 @@ type ListRegistrationsResponse struct {
 
 func (x *ListRegistrationsResponse) Reset() {
 	*x = ListRegistrationsResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[45]
+	mi := &file_onus_v1_ledger_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3240,7 +3333,7 @@ func (x *ListRegistrationsResponse) String() string {
 func (*ListRegistrationsResponse) ProtoMessage() {}
 
 func (x *ListRegistrationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[45]
+	mi := &file_onus_v1_ledger_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3253,7 +3346,7 @@ func (x *ListRegistrationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRegistrationsResponse.ProtoReflect.Descriptor instead.
 func (*ListRegistrationsResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{45}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ListRegistrationsResponse) GetRegistrations() []*Registered {
@@ -3290,7 +3383,7 @@ type Registered struct {
 
 func (x *Registered) Reset() {
 	*x = Registered{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[46]
+	mi := &file_onus_v1_ledger_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3302,7 +3395,7 @@ func (x *Registered) String() string {
 func (*Registered) ProtoMessage() {}
 
 func (x *Registered) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[46]
+	mi := &file_onus_v1_ledger_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3315,7 +3408,7 @@ func (x *Registered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Registered.ProtoReflect.Descriptor instead.
 func (*Registered) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{46}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Registered) GetRegistration() *Registration {
@@ -3375,7 +3468,7 @@ type ListPendingRequest struct {
 
 func (x *ListPendingRequest) Reset() {
 	*x = ListPendingRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[47]
+	mi := &file_onus_v1_ledger_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3387,7 +3480,7 @@ func (x *ListPendingRequest) String() string {
 func (*ListPendingRequest) ProtoMessage() {}
 
 func (x *ListPendingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[47]
+	mi := &file_onus_v1_ledger_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3400,7 +3493,7 @@ func (x *ListPendingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPendingRequest.ProtoReflect.Descriptor instead.
 func (*ListPendingRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{47}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{49}
 }
 
 type ListPendingResponse struct {
@@ -3413,7 +3506,7 @@ type ListPendingResponse struct {
 
 func (x *ListPendingResponse) Reset() {
 	*x = ListPendingResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[48]
+	mi := &file_onus_v1_ledger_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3425,7 +3518,7 @@ func (x *ListPendingResponse) String() string {
 func (*ListPendingResponse) ProtoMessage() {}
 
 func (x *ListPendingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[48]
+	mi := &file_onus_v1_ledger_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3438,7 +3531,7 @@ func (x *ListPendingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPendingResponse.ProtoReflect.Descriptor instead.
 func (*ListPendingResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{48}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ListPendingResponse) GetKeys() []*PendingKey {
@@ -3466,7 +3559,7 @@ type PendingKey struct {
 
 func (x *PendingKey) Reset() {
 	*x = PendingKey{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[49]
+	mi := &file_onus_v1_ledger_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3478,7 +3571,7 @@ func (x *PendingKey) String() string {
 func (*PendingKey) ProtoMessage() {}
 
 func (x *PendingKey) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[49]
+	mi := &file_onus_v1_ledger_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3491,7 +3584,7 @@ func (x *PendingKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PendingKey.ProtoReflect.Descriptor instead.
 func (*PendingKey) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{49}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *PendingKey) GetKeyId() string {
@@ -3545,7 +3638,7 @@ type GetKeyRequest struct {
 
 func (x *GetKeyRequest) Reset() {
 	*x = GetKeyRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[50]
+	mi := &file_onus_v1_ledger_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3557,7 +3650,7 @@ func (x *GetKeyRequest) String() string {
 func (*GetKeyRequest) ProtoMessage() {}
 
 func (x *GetKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[50]
+	mi := &file_onus_v1_ledger_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3570,7 +3663,7 @@ func (x *GetKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKeyRequest.ProtoReflect.Descriptor instead.
 func (*GetKeyRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{50}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *GetKeyRequest) GetKeyId() string {
@@ -3594,7 +3687,7 @@ type GetKeyResponse struct {
 
 func (x *GetKeyResponse) Reset() {
 	*x = GetKeyResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[51]
+	mi := &file_onus_v1_ledger_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3606,7 +3699,7 @@ func (x *GetKeyResponse) String() string {
 func (*GetKeyResponse) ProtoMessage() {}
 
 func (x *GetKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[51]
+	mi := &file_onus_v1_ledger_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3619,7 +3712,7 @@ func (x *GetKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKeyResponse.ProtoReflect.Descriptor instead.
 func (*GetKeyResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{51}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *GetKeyResponse) GetProven() *ProvenRecord {
@@ -3659,7 +3752,7 @@ type ListGrantsRequest struct {
 
 func (x *ListGrantsRequest) Reset() {
 	*x = ListGrantsRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[52]
+	mi := &file_onus_v1_ledger_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3671,7 +3764,7 @@ func (x *ListGrantsRequest) String() string {
 func (*ListGrantsRequest) ProtoMessage() {}
 
 func (x *ListGrantsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[52]
+	mi := &file_onus_v1_ledger_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3684,7 +3777,7 @@ func (x *ListGrantsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListGrantsRequest.ProtoReflect.Descriptor instead.
 func (*ListGrantsRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{52}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ListGrantsRequest) GetAgent() string {
@@ -3732,7 +3825,7 @@ type ListGrantsResponse struct {
 
 func (x *ListGrantsResponse) Reset() {
 	*x = ListGrantsResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[53]
+	mi := &file_onus_v1_ledger_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3744,7 +3837,7 @@ func (x *ListGrantsResponse) String() string {
 func (*ListGrantsResponse) ProtoMessage() {}
 
 func (x *ListGrantsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[53]
+	mi := &file_onus_v1_ledger_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3757,7 +3850,7 @@ func (x *ListGrantsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListGrantsResponse.ProtoReflect.Descriptor instead.
 func (*ListGrantsResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{53}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *ListGrantsResponse) GetGrants() []*GrantStatus {
@@ -3800,7 +3893,7 @@ type GrantStatus struct {
 
 func (x *GrantStatus) Reset() {
 	*x = GrantStatus{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[54]
+	mi := &file_onus_v1_ledger_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3812,7 +3905,7 @@ func (x *GrantStatus) String() string {
 func (*GrantStatus) ProtoMessage() {}
 
 func (x *GrantStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[54]
+	mi := &file_onus_v1_ledger_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3825,7 +3918,7 @@ func (x *GrantStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrantStatus.ProtoReflect.Descriptor instead.
 func (*GrantStatus) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{54}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *GrantStatus) GetRecord() *LoggedRecord {
@@ -3892,7 +3985,7 @@ type LimitUse struct {
 
 func (x *LimitUse) Reset() {
 	*x = LimitUse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[55]
+	mi := &file_onus_v1_ledger_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3904,7 +3997,7 @@ func (x *LimitUse) String() string {
 func (*LimitUse) ProtoMessage() {}
 
 func (x *LimitUse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[55]
+	mi := &file_onus_v1_ledger_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3917,7 +4010,7 @@ func (x *LimitUse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LimitUse.ProtoReflect.Descriptor instead.
 func (*LimitUse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{55}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *LimitUse) GetLimit() int32 {
@@ -3957,7 +4050,7 @@ type GetGrantRequest struct {
 
 func (x *GetGrantRequest) Reset() {
 	*x = GetGrantRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[56]
+	mi := &file_onus_v1_ledger_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3969,7 +4062,7 @@ func (x *GetGrantRequest) String() string {
 func (*GetGrantRequest) ProtoMessage() {}
 
 func (x *GetGrantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[56]
+	mi := &file_onus_v1_ledger_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3982,7 +4075,7 @@ func (x *GetGrantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGrantRequest.ProtoReflect.Descriptor instead.
 func (*GetGrantRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{56}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *GetGrantRequest) GetId() string {
@@ -4002,7 +4095,7 @@ type GetGrantResponse struct {
 
 func (x *GetGrantResponse) Reset() {
 	*x = GetGrantResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[57]
+	mi := &file_onus_v1_ledger_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4014,7 +4107,7 @@ func (x *GetGrantResponse) String() string {
 func (*GetGrantResponse) ProtoMessage() {}
 
 func (x *GetGrantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[57]
+	mi := &file_onus_v1_ledger_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4027,7 +4120,7 @@ func (x *GetGrantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGrantResponse.ProtoReflect.Descriptor instead.
 func (*GetGrantResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{57}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *GetGrantResponse) GetPath() []*GrantStatus {
@@ -4057,7 +4150,7 @@ type GetBundleRequest struct {
 
 func (x *GetBundleRequest) Reset() {
 	*x = GetBundleRequest{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[58]
+	mi := &file_onus_v1_ledger_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4069,7 +4162,7 @@ func (x *GetBundleRequest) String() string {
 func (*GetBundleRequest) ProtoMessage() {}
 
 func (x *GetBundleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[58]
+	mi := &file_onus_v1_ledger_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4082,7 +4175,7 @@ func (x *GetBundleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBundleRequest.ProtoReflect.Descriptor instead.
 func (*GetBundleRequest) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{58}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *GetBundleRequest) GetIds() []string {
@@ -4130,7 +4223,7 @@ type GetBundleResponse struct {
 
 func (x *GetBundleResponse) Reset() {
 	*x = GetBundleResponse{}
-	mi := &file_onus_v1_ledger_proto_msgTypes[59]
+	mi := &file_onus_v1_ledger_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4142,7 +4235,7 @@ func (x *GetBundleResponse) String() string {
 func (*GetBundleResponse) ProtoMessage() {}
 
 func (x *GetBundleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_onus_v1_ledger_proto_msgTypes[59]
+	mi := &file_onus_v1_ledger_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4155,7 +4248,7 @@ func (x *GetBundleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBundleResponse.ProtoReflect.Descriptor instead.
 func (*GetBundleResponse) Descriptor() ([]byte, []int) {
-	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{59}
+	return file_onus_v1_ledger_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *GetBundleResponse) GetData() []byte {
@@ -4233,6 +4326,10 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"\x04wait\x18\x02 \x01(\x0e2\r.onus.v1.WaitR\x04wait\x12<\n" +
 	"\fwait_timeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\vwaitTimeout\"F\n" +
 	"\x13SubmitBatchResponse\x12/\n" +
+	"\aresults\x18\x01 \x03(\v2\x15.onus.v1.SubmitResultR\aresults\"C\n" +
+	"\x13SubmitStreamRequest\x12,\n" +
+	"\x05items\x18\x01 \x03(\v2\x16.onus.v1.SubmitRequestR\x05items\"G\n" +
+	"\x14SubmitStreamResponse\x12/\n" +
 	"\aresults\x18\x01 \x03(\v2\x15.onus.v1.SubmitResultR\aresults\"w\n" +
 	"\fSubmitResult\x121\n" +
 	"\x06logged\x18\x01 \x01(\v2\x17.onus.v1.SubmitResponseH\x00R\x06logged\x12*\n" +
@@ -4476,10 +4573,11 @@ const file_onus_v1_ledger_proto_rawDesc = "" +
 	"\x15NAME_KIND_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eNAME_KIND_USER\x10\x01\x12\x15\n" +
 	"\x11NAME_KIND_SUBJECT\x10\x02\x12\x15\n" +
-	"\x11NAME_KIND_SESSION\x10\x032\xfc\v\n" +
+	"\x11NAME_KIND_SESSION\x10\x032\xcd\f\n" +
 	"\rLedgerService\x129\n" +
 	"\x06Submit\x12\x16.onus.v1.SubmitRequest\x1a\x17.onus.v1.SubmitResponse\x12H\n" +
-	"\vSubmitBatch\x12\x1b.onus.v1.SubmitBatchRequest\x1a\x1c.onus.v1.SubmitBatchResponse\x123\n" +
+	"\vSubmitBatch\x12\x1b.onus.v1.SubmitBatchRequest\x1a\x1c.onus.v1.SubmitBatchResponse\x12O\n" +
+	"\fSubmitStream\x12\x1c.onus.v1.SubmitStreamRequest\x1a\x1d.onus.v1.SubmitStreamResponse(\x010\x01\x123\n" +
 	"\x04Mint\x12\x14.onus.v1.MintRequest\x1a\x15.onus.v1.MintResponse\x12G\n" +
 	"\tGetRecord\x12\x19.onus.v1.GetRecordRequest\x1a\x1a.onus.v1.GetRecordResponse\"\x03\x90\x02\x01\x12M\n" +
 	"\vListRecords\x12\x1b.onus.v1.ListRecordsRequest\x1a\x1c.onus.v1.ListRecordsResponse\"\x03\x90\x02\x01\x12J\n" +
@@ -4517,7 +4615,7 @@ func file_onus_v1_ledger_proto_rawDescGZIP() []byte {
 }
 
 var file_onus_v1_ledger_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_onus_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 60)
+var file_onus_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 62)
 var file_onus_v1_ledger_proto_goTypes = []any{
 	(Wait)(0),                         // 0: onus.v1.Wait
 	(NameKind)(0),                     // 1: onus.v1.NameKind
@@ -4534,173 +4632,179 @@ var file_onus_v1_ledger_proto_goTypes = []any{
 	(*EnrolResponse)(nil),             // 12: onus.v1.EnrolResponse
 	(*SubmitBatchRequest)(nil),        // 13: onus.v1.SubmitBatchRequest
 	(*SubmitBatchResponse)(nil),       // 14: onus.v1.SubmitBatchResponse
-	(*SubmitResult)(nil),              // 15: onus.v1.SubmitResult
-	(*ItemError)(nil),                 // 16: onus.v1.ItemError
-	(*Problem)(nil),                   // 17: onus.v1.Problem
-	(*MintRequest)(nil),               // 18: onus.v1.MintRequest
-	(*MintResponse)(nil),              // 19: onus.v1.MintResponse
-	(*GetRecordRequest)(nil),          // 20: onus.v1.GetRecordRequest
-	(*GetRecordResponse)(nil),         // 21: onus.v1.GetRecordResponse
-	(*ListRecordsRequest)(nil),        // 22: onus.v1.ListRecordsRequest
-	(*ListRecordsResponse)(nil),       // 23: onus.v1.ListRecordsResponse
-	(*GetReceiptRequest)(nil),         // 24: onus.v1.GetReceiptRequest
-	(*GetReceiptResponse)(nil),        // 25: onus.v1.GetReceiptResponse
-	(*GetInclusionRequest)(nil),       // 26: onus.v1.GetInclusionRequest
-	(*GetInclusionResponse)(nil),      // 27: onus.v1.GetInclusionResponse
-	(*GetConsistencyRequest)(nil),     // 28: onus.v1.GetConsistencyRequest
-	(*GetConsistencyResponse)(nil),    // 29: onus.v1.GetConsistencyResponse
-	(*GetCheckpointRequest)(nil),      // 30: onus.v1.GetCheckpointRequest
-	(*GetCheckpointResponse)(nil),     // 31: onus.v1.GetCheckpointResponse
-	(*GetStatusRequest)(nil),          // 32: onus.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),         // 33: onus.v1.GetStatusResponse
-	(*WitnessStatus)(nil),             // 34: onus.v1.WitnessStatus
-	(*GetChainRequest)(nil),           // 35: onus.v1.GetChainRequest
-	(*GetChainResponse)(nil),          // 36: onus.v1.GetChainResponse
-	(*Elsewhere)(nil),                 // 37: onus.v1.Elsewhere
-	(*CheckRequest)(nil),              // 38: onus.v1.CheckRequest
-	(*CheckResponse)(nil),             // 39: onus.v1.CheckResponse
-	(*FollowRequest)(nil),             // 40: onus.v1.FollowRequest
-	(*FollowResponse)(nil),            // 41: onus.v1.FollowResponse
-	(*ListAgentsRequest)(nil),         // 42: onus.v1.ListAgentsRequest
-	(*ListAgentsResponse)(nil),        // 43: onus.v1.ListAgentsResponse
-	(*RegisteredAgent)(nil),           // 44: onus.v1.RegisteredAgent
-	(*RegisteredKey)(nil),             // 45: onus.v1.RegisteredKey
-	(*ListRegistrationsRequest)(nil),  // 46: onus.v1.ListRegistrationsRequest
-	(*ListRegistrationsResponse)(nil), // 47: onus.v1.ListRegistrationsResponse
-	(*Registered)(nil),                // 48: onus.v1.Registered
-	(*ListPendingRequest)(nil),        // 49: onus.v1.ListPendingRequest
-	(*ListPendingResponse)(nil),       // 50: onus.v1.ListPendingResponse
-	(*PendingKey)(nil),                // 51: onus.v1.PendingKey
-	(*GetKeyRequest)(nil),             // 52: onus.v1.GetKeyRequest
-	(*GetKeyResponse)(nil),            // 53: onus.v1.GetKeyResponse
-	(*ListGrantsRequest)(nil),         // 54: onus.v1.ListGrantsRequest
-	(*ListGrantsResponse)(nil),        // 55: onus.v1.ListGrantsResponse
-	(*GrantStatus)(nil),               // 56: onus.v1.GrantStatus
-	(*LimitUse)(nil),                  // 57: onus.v1.LimitUse
-	(*GetGrantRequest)(nil),           // 58: onus.v1.GetGrantRequest
-	(*GetGrantResponse)(nil),          // 59: onus.v1.GetGrantResponse
-	(*GetBundleRequest)(nil),          // 60: onus.v1.GetBundleRequest
-	(*GetBundleResponse)(nil),         // 61: onus.v1.GetBundleResponse
-	(*Envelope)(nil),                  // 62: onus.v1.Envelope
-	(*timestamppb.Timestamp)(nil),     // 63: google.protobuf.Timestamp
-	(*Record)(nil),                    // 64: onus.v1.Record
-	(*durationpb.Duration)(nil),       // 65: google.protobuf.Duration
-	(*Policy)(nil),                    // 66: onus.v1.Policy
-	(*AgentClass)(nil),                // 67: onus.v1.AgentClass
-	(*Operator)(nil),                  // 68: onus.v1.Operator
-	(*Registration)(nil),              // 69: onus.v1.Registration
-	(*KeySet)(nil),                    // 70: onus.v1.KeySet
-	(*TrustBundle)(nil),               // 71: onus.v1.TrustBundle
-	(*Author)(nil),                    // 72: onus.v1.Author
+	(*SubmitStreamRequest)(nil),       // 15: onus.v1.SubmitStreamRequest
+	(*SubmitStreamResponse)(nil),      // 16: onus.v1.SubmitStreamResponse
+	(*SubmitResult)(nil),              // 17: onus.v1.SubmitResult
+	(*ItemError)(nil),                 // 18: onus.v1.ItemError
+	(*Problem)(nil),                   // 19: onus.v1.Problem
+	(*MintRequest)(nil),               // 20: onus.v1.MintRequest
+	(*MintResponse)(nil),              // 21: onus.v1.MintResponse
+	(*GetRecordRequest)(nil),          // 22: onus.v1.GetRecordRequest
+	(*GetRecordResponse)(nil),         // 23: onus.v1.GetRecordResponse
+	(*ListRecordsRequest)(nil),        // 24: onus.v1.ListRecordsRequest
+	(*ListRecordsResponse)(nil),       // 25: onus.v1.ListRecordsResponse
+	(*GetReceiptRequest)(nil),         // 26: onus.v1.GetReceiptRequest
+	(*GetReceiptResponse)(nil),        // 27: onus.v1.GetReceiptResponse
+	(*GetInclusionRequest)(nil),       // 28: onus.v1.GetInclusionRequest
+	(*GetInclusionResponse)(nil),      // 29: onus.v1.GetInclusionResponse
+	(*GetConsistencyRequest)(nil),     // 30: onus.v1.GetConsistencyRequest
+	(*GetConsistencyResponse)(nil),    // 31: onus.v1.GetConsistencyResponse
+	(*GetCheckpointRequest)(nil),      // 32: onus.v1.GetCheckpointRequest
+	(*GetCheckpointResponse)(nil),     // 33: onus.v1.GetCheckpointResponse
+	(*GetStatusRequest)(nil),          // 34: onus.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),         // 35: onus.v1.GetStatusResponse
+	(*WitnessStatus)(nil),             // 36: onus.v1.WitnessStatus
+	(*GetChainRequest)(nil),           // 37: onus.v1.GetChainRequest
+	(*GetChainResponse)(nil),          // 38: onus.v1.GetChainResponse
+	(*Elsewhere)(nil),                 // 39: onus.v1.Elsewhere
+	(*CheckRequest)(nil),              // 40: onus.v1.CheckRequest
+	(*CheckResponse)(nil),             // 41: onus.v1.CheckResponse
+	(*FollowRequest)(nil),             // 42: onus.v1.FollowRequest
+	(*FollowResponse)(nil),            // 43: onus.v1.FollowResponse
+	(*ListAgentsRequest)(nil),         // 44: onus.v1.ListAgentsRequest
+	(*ListAgentsResponse)(nil),        // 45: onus.v1.ListAgentsResponse
+	(*RegisteredAgent)(nil),           // 46: onus.v1.RegisteredAgent
+	(*RegisteredKey)(nil),             // 47: onus.v1.RegisteredKey
+	(*ListRegistrationsRequest)(nil),  // 48: onus.v1.ListRegistrationsRequest
+	(*ListRegistrationsResponse)(nil), // 49: onus.v1.ListRegistrationsResponse
+	(*Registered)(nil),                // 50: onus.v1.Registered
+	(*ListPendingRequest)(nil),        // 51: onus.v1.ListPendingRequest
+	(*ListPendingResponse)(nil),       // 52: onus.v1.ListPendingResponse
+	(*PendingKey)(nil),                // 53: onus.v1.PendingKey
+	(*GetKeyRequest)(nil),             // 54: onus.v1.GetKeyRequest
+	(*GetKeyResponse)(nil),            // 55: onus.v1.GetKeyResponse
+	(*ListGrantsRequest)(nil),         // 56: onus.v1.ListGrantsRequest
+	(*ListGrantsResponse)(nil),        // 57: onus.v1.ListGrantsResponse
+	(*GrantStatus)(nil),               // 58: onus.v1.GrantStatus
+	(*LimitUse)(nil),                  // 59: onus.v1.LimitUse
+	(*GetGrantRequest)(nil),           // 60: onus.v1.GetGrantRequest
+	(*GetGrantResponse)(nil),          // 61: onus.v1.GetGrantResponse
+	(*GetBundleRequest)(nil),          // 62: onus.v1.GetBundleRequest
+	(*GetBundleResponse)(nil),         // 63: onus.v1.GetBundleResponse
+	(*Envelope)(nil),                  // 64: onus.v1.Envelope
+	(*timestamppb.Timestamp)(nil),     // 65: google.protobuf.Timestamp
+	(*Record)(nil),                    // 66: onus.v1.Record
+	(*durationpb.Duration)(nil),       // 67: google.protobuf.Duration
+	(*Policy)(nil),                    // 68: onus.v1.Policy
+	(*AgentClass)(nil),                // 69: onus.v1.AgentClass
+	(*Operator)(nil),                  // 70: onus.v1.Operator
+	(*Registration)(nil),              // 71: onus.v1.Registration
+	(*KeySet)(nil),                    // 72: onus.v1.KeySet
+	(*TrustBundle)(nil),               // 73: onus.v1.TrustBundle
+	(*Author)(nil),                    // 74: onus.v1.Author
 }
 var file_onus_v1_ledger_proto_depIdxs = []int32{
-	62, // 0: onus.v1.ProvenRecord.envelope:type_name -> onus.v1.Envelope
+	64, // 0: onus.v1.ProvenRecord.envelope:type_name -> onus.v1.Envelope
 	3,  // 1: onus.v1.ProvenRecord.receipt:type_name -> onus.v1.Receipt
-	63, // 2: onus.v1.LoggedRecord.log_time:type_name -> google.protobuf.Timestamp
-	64, // 3: onus.v1.LoggedRecord.record:type_name -> onus.v1.Record
+	65, // 2: onus.v1.LoggedRecord.log_time:type_name -> google.protobuf.Timestamp
+	66, // 3: onus.v1.LoggedRecord.record:type_name -> onus.v1.Record
 	2,  // 4: onus.v1.LoggedRecord.contents:type_name -> onus.v1.Content
 	6,  // 5: onus.v1.LoggedRecord.findings:type_name -> onus.v1.Finding
-	62, // 6: onus.v1.SubmitRequest.envelope:type_name -> onus.v1.Envelope
+	64, // 6: onus.v1.SubmitRequest.envelope:type_name -> onus.v1.Envelope
 	2,  // 7: onus.v1.SubmitRequest.contents:type_name -> onus.v1.Content
 	0,  // 8: onus.v1.SubmitRequest.wait:type_name -> onus.v1.Wait
-	65, // 9: onus.v1.SubmitRequest.wait_timeout:type_name -> google.protobuf.Duration
+	67, // 9: onus.v1.SubmitRequest.wait_timeout:type_name -> google.protobuf.Duration
 	3,  // 10: onus.v1.SubmitResponse.receipt:type_name -> onus.v1.Receipt
 	9,  // 11: onus.v1.SubmitResponse.revoked:type_name -> onus.v1.RevocationNotice
 	10, // 12: onus.v1.SubmitResponse.token:type_name -> onus.v1.TokenResult
-	62, // 13: onus.v1.EnrolRequest.envelope:type_name -> onus.v1.Envelope
+	64, // 13: onus.v1.EnrolRequest.envelope:type_name -> onus.v1.Envelope
 	3,  // 14: onus.v1.EnrolResponse.receipt:type_name -> onus.v1.Receipt
 	7,  // 15: onus.v1.SubmitBatchRequest.items:type_name -> onus.v1.SubmitRequest
 	0,  // 16: onus.v1.SubmitBatchRequest.wait:type_name -> onus.v1.Wait
-	65, // 17: onus.v1.SubmitBatchRequest.wait_timeout:type_name -> google.protobuf.Duration
-	15, // 18: onus.v1.SubmitBatchResponse.results:type_name -> onus.v1.SubmitResult
-	8,  // 19: onus.v1.SubmitResult.logged:type_name -> onus.v1.SubmitResponse
-	16, // 20: onus.v1.SubmitResult.error:type_name -> onus.v1.ItemError
-	17, // 21: onus.v1.ItemError.problem:type_name -> onus.v1.Problem
-	65, // 22: onus.v1.Problem.retry_after:type_name -> google.protobuf.Duration
-	1,  // 23: onus.v1.MintRequest.kind:type_name -> onus.v1.NameKind
-	5,  // 24: onus.v1.GetRecordResponse.record:type_name -> onus.v1.LoggedRecord
-	63, // 25: onus.v1.ListRecordsRequest.since:type_name -> google.protobuf.Timestamp
-	63, // 26: onus.v1.ListRecordsRequest.before:type_name -> google.protobuf.Timestamp
-	5,  // 27: onus.v1.ListRecordsResponse.records:type_name -> onus.v1.LoggedRecord
-	0,  // 28: onus.v1.GetReceiptRequest.wait:type_name -> onus.v1.Wait
-	65, // 29: onus.v1.GetReceiptRequest.wait_timeout:type_name -> google.protobuf.Duration
-	4,  // 30: onus.v1.GetReceiptResponse.proven:type_name -> onus.v1.ProvenRecord
-	34, // 31: onus.v1.GetStatusResponse.witnesses:type_name -> onus.v1.WitnessStatus
-	63, // 32: onus.v1.WitnessStatus.time:type_name -> google.protobuf.Timestamp
-	5,  // 33: onus.v1.GetChainResponse.records:type_name -> onus.v1.LoggedRecord
-	66, // 34: onus.v1.GetChainResponse.policy:type_name -> onus.v1.Policy
-	37, // 35: onus.v1.GetChainResponse.elsewhere:type_name -> onus.v1.Elsewhere
-	62, // 36: onus.v1.CheckRequest.envelope:type_name -> onus.v1.Envelope
-	6,  // 37: onus.v1.CheckResponse.findings:type_name -> onus.v1.Finding
-	44, // 38: onus.v1.ListAgentsResponse.agents:type_name -> onus.v1.RegisteredAgent
-	67, // 39: onus.v1.RegisteredAgent.agent:type_name -> onus.v1.AgentClass
-	68, // 40: onus.v1.RegisteredAgent.operator:type_name -> onus.v1.Operator
-	45, // 41: onus.v1.RegisteredAgent.keys:type_name -> onus.v1.RegisteredKey
-	63, // 42: onus.v1.RegisteredAgent.last_time:type_name -> google.protobuf.Timestamp
-	63, // 43: onus.v1.RegisteredKey.not_after:type_name -> google.protobuf.Timestamp
-	48, // 44: onus.v1.ListRegistrationsResponse.registrations:type_name -> onus.v1.Registered
-	69, // 45: onus.v1.Registered.registration:type_name -> onus.v1.Registration
-	45, // 46: onus.v1.Registered.keys:type_name -> onus.v1.RegisteredKey
-	70, // 47: onus.v1.Registered.key_set:type_name -> onus.v1.KeySet
-	71, // 48: onus.v1.Registered.trust_bundle:type_name -> onus.v1.TrustBundle
-	51, // 49: onus.v1.ListPendingResponse.keys:type_name -> onus.v1.PendingKey
-	72, // 50: onus.v1.PendingKey.author:type_name -> onus.v1.Author
-	63, // 51: onus.v1.PendingKey.first:type_name -> google.protobuf.Timestamp
-	63, // 52: onus.v1.PendingKey.last:type_name -> google.protobuf.Timestamp
-	4,  // 53: onus.v1.GetKeyResponse.proven:type_name -> onus.v1.ProvenRecord
-	45, // 54: onus.v1.GetKeyResponse.key:type_name -> onus.v1.RegisteredKey
-	56, // 55: onus.v1.ListGrantsResponse.grants:type_name -> onus.v1.GrantStatus
-	5,  // 56: onus.v1.GrantStatus.record:type_name -> onus.v1.LoggedRecord
-	57, // 57: onus.v1.GrantStatus.uses:type_name -> onus.v1.LimitUse
-	63, // 58: onus.v1.GrantStatus.ends:type_name -> google.protobuf.Timestamp
-	56, // 59: onus.v1.GetGrantResponse.path:type_name -> onus.v1.GrantStatus
-	7,  // 60: onus.v1.LedgerService.Submit:input_type -> onus.v1.SubmitRequest
-	13, // 61: onus.v1.LedgerService.SubmitBatch:input_type -> onus.v1.SubmitBatchRequest
-	18, // 62: onus.v1.LedgerService.Mint:input_type -> onus.v1.MintRequest
-	20, // 63: onus.v1.LedgerService.GetRecord:input_type -> onus.v1.GetRecordRequest
-	22, // 64: onus.v1.LedgerService.ListRecords:input_type -> onus.v1.ListRecordsRequest
-	24, // 65: onus.v1.LedgerService.GetReceipt:input_type -> onus.v1.GetReceiptRequest
-	26, // 66: onus.v1.LedgerService.GetInclusion:input_type -> onus.v1.GetInclusionRequest
-	28, // 67: onus.v1.LedgerService.GetConsistency:input_type -> onus.v1.GetConsistencyRequest
-	30, // 68: onus.v1.LedgerService.GetCheckpoint:input_type -> onus.v1.GetCheckpointRequest
-	32, // 69: onus.v1.LedgerService.GetStatus:input_type -> onus.v1.GetStatusRequest
-	35, // 70: onus.v1.LedgerService.GetChain:input_type -> onus.v1.GetChainRequest
-	38, // 71: onus.v1.LedgerService.Check:input_type -> onus.v1.CheckRequest
-	40, // 72: onus.v1.LedgerService.Follow:input_type -> onus.v1.FollowRequest
-	11, // 73: onus.v1.LedgerService.Enrol:input_type -> onus.v1.EnrolRequest
-	42, // 74: onus.v1.LedgerService.ListAgents:input_type -> onus.v1.ListAgentsRequest
-	46, // 75: onus.v1.LedgerService.ListRegistrations:input_type -> onus.v1.ListRegistrationsRequest
-	49, // 76: onus.v1.LedgerService.ListPending:input_type -> onus.v1.ListPendingRequest
-	52, // 77: onus.v1.LedgerService.GetKey:input_type -> onus.v1.GetKeyRequest
-	54, // 78: onus.v1.LedgerService.ListGrants:input_type -> onus.v1.ListGrantsRequest
-	58, // 79: onus.v1.LedgerService.GetGrant:input_type -> onus.v1.GetGrantRequest
-	60, // 80: onus.v1.LedgerService.GetBundle:input_type -> onus.v1.GetBundleRequest
-	8,  // 81: onus.v1.LedgerService.Submit:output_type -> onus.v1.SubmitResponse
-	14, // 82: onus.v1.LedgerService.SubmitBatch:output_type -> onus.v1.SubmitBatchResponse
-	19, // 83: onus.v1.LedgerService.Mint:output_type -> onus.v1.MintResponse
-	21, // 84: onus.v1.LedgerService.GetRecord:output_type -> onus.v1.GetRecordResponse
-	23, // 85: onus.v1.LedgerService.ListRecords:output_type -> onus.v1.ListRecordsResponse
-	25, // 86: onus.v1.LedgerService.GetReceipt:output_type -> onus.v1.GetReceiptResponse
-	27, // 87: onus.v1.LedgerService.GetInclusion:output_type -> onus.v1.GetInclusionResponse
-	29, // 88: onus.v1.LedgerService.GetConsistency:output_type -> onus.v1.GetConsistencyResponse
-	31, // 89: onus.v1.LedgerService.GetCheckpoint:output_type -> onus.v1.GetCheckpointResponse
-	33, // 90: onus.v1.LedgerService.GetStatus:output_type -> onus.v1.GetStatusResponse
-	36, // 91: onus.v1.LedgerService.GetChain:output_type -> onus.v1.GetChainResponse
-	39, // 92: onus.v1.LedgerService.Check:output_type -> onus.v1.CheckResponse
-	41, // 93: onus.v1.LedgerService.Follow:output_type -> onus.v1.FollowResponse
-	12, // 94: onus.v1.LedgerService.Enrol:output_type -> onus.v1.EnrolResponse
-	43, // 95: onus.v1.LedgerService.ListAgents:output_type -> onus.v1.ListAgentsResponse
-	47, // 96: onus.v1.LedgerService.ListRegistrations:output_type -> onus.v1.ListRegistrationsResponse
-	50, // 97: onus.v1.LedgerService.ListPending:output_type -> onus.v1.ListPendingResponse
-	53, // 98: onus.v1.LedgerService.GetKey:output_type -> onus.v1.GetKeyResponse
-	55, // 99: onus.v1.LedgerService.ListGrants:output_type -> onus.v1.ListGrantsResponse
-	59, // 100: onus.v1.LedgerService.GetGrant:output_type -> onus.v1.GetGrantResponse
-	61, // 101: onus.v1.LedgerService.GetBundle:output_type -> onus.v1.GetBundleResponse
-	81, // [81:102] is the sub-list for method output_type
-	60, // [60:81] is the sub-list for method input_type
-	60, // [60:60] is the sub-list for extension type_name
-	60, // [60:60] is the sub-list for extension extendee
-	0,  // [0:60] is the sub-list for field type_name
+	67, // 17: onus.v1.SubmitBatchRequest.wait_timeout:type_name -> google.protobuf.Duration
+	17, // 18: onus.v1.SubmitBatchResponse.results:type_name -> onus.v1.SubmitResult
+	7,  // 19: onus.v1.SubmitStreamRequest.items:type_name -> onus.v1.SubmitRequest
+	17, // 20: onus.v1.SubmitStreamResponse.results:type_name -> onus.v1.SubmitResult
+	8,  // 21: onus.v1.SubmitResult.logged:type_name -> onus.v1.SubmitResponse
+	18, // 22: onus.v1.SubmitResult.error:type_name -> onus.v1.ItemError
+	19, // 23: onus.v1.ItemError.problem:type_name -> onus.v1.Problem
+	67, // 24: onus.v1.Problem.retry_after:type_name -> google.protobuf.Duration
+	1,  // 25: onus.v1.MintRequest.kind:type_name -> onus.v1.NameKind
+	5,  // 26: onus.v1.GetRecordResponse.record:type_name -> onus.v1.LoggedRecord
+	65, // 27: onus.v1.ListRecordsRequest.since:type_name -> google.protobuf.Timestamp
+	65, // 28: onus.v1.ListRecordsRequest.before:type_name -> google.protobuf.Timestamp
+	5,  // 29: onus.v1.ListRecordsResponse.records:type_name -> onus.v1.LoggedRecord
+	0,  // 30: onus.v1.GetReceiptRequest.wait:type_name -> onus.v1.Wait
+	67, // 31: onus.v1.GetReceiptRequest.wait_timeout:type_name -> google.protobuf.Duration
+	4,  // 32: onus.v1.GetReceiptResponse.proven:type_name -> onus.v1.ProvenRecord
+	36, // 33: onus.v1.GetStatusResponse.witnesses:type_name -> onus.v1.WitnessStatus
+	65, // 34: onus.v1.WitnessStatus.time:type_name -> google.protobuf.Timestamp
+	5,  // 35: onus.v1.GetChainResponse.records:type_name -> onus.v1.LoggedRecord
+	68, // 36: onus.v1.GetChainResponse.policy:type_name -> onus.v1.Policy
+	39, // 37: onus.v1.GetChainResponse.elsewhere:type_name -> onus.v1.Elsewhere
+	64, // 38: onus.v1.CheckRequest.envelope:type_name -> onus.v1.Envelope
+	6,  // 39: onus.v1.CheckResponse.findings:type_name -> onus.v1.Finding
+	46, // 40: onus.v1.ListAgentsResponse.agents:type_name -> onus.v1.RegisteredAgent
+	69, // 41: onus.v1.RegisteredAgent.agent:type_name -> onus.v1.AgentClass
+	70, // 42: onus.v1.RegisteredAgent.operator:type_name -> onus.v1.Operator
+	47, // 43: onus.v1.RegisteredAgent.keys:type_name -> onus.v1.RegisteredKey
+	65, // 44: onus.v1.RegisteredAgent.last_time:type_name -> google.protobuf.Timestamp
+	65, // 45: onus.v1.RegisteredKey.not_after:type_name -> google.protobuf.Timestamp
+	50, // 46: onus.v1.ListRegistrationsResponse.registrations:type_name -> onus.v1.Registered
+	71, // 47: onus.v1.Registered.registration:type_name -> onus.v1.Registration
+	47, // 48: onus.v1.Registered.keys:type_name -> onus.v1.RegisteredKey
+	72, // 49: onus.v1.Registered.key_set:type_name -> onus.v1.KeySet
+	73, // 50: onus.v1.Registered.trust_bundle:type_name -> onus.v1.TrustBundle
+	53, // 51: onus.v1.ListPendingResponse.keys:type_name -> onus.v1.PendingKey
+	74, // 52: onus.v1.PendingKey.author:type_name -> onus.v1.Author
+	65, // 53: onus.v1.PendingKey.first:type_name -> google.protobuf.Timestamp
+	65, // 54: onus.v1.PendingKey.last:type_name -> google.protobuf.Timestamp
+	4,  // 55: onus.v1.GetKeyResponse.proven:type_name -> onus.v1.ProvenRecord
+	47, // 56: onus.v1.GetKeyResponse.key:type_name -> onus.v1.RegisteredKey
+	58, // 57: onus.v1.ListGrantsResponse.grants:type_name -> onus.v1.GrantStatus
+	5,  // 58: onus.v1.GrantStatus.record:type_name -> onus.v1.LoggedRecord
+	59, // 59: onus.v1.GrantStatus.uses:type_name -> onus.v1.LimitUse
+	65, // 60: onus.v1.GrantStatus.ends:type_name -> google.protobuf.Timestamp
+	58, // 61: onus.v1.GetGrantResponse.path:type_name -> onus.v1.GrantStatus
+	7,  // 62: onus.v1.LedgerService.Submit:input_type -> onus.v1.SubmitRequest
+	13, // 63: onus.v1.LedgerService.SubmitBatch:input_type -> onus.v1.SubmitBatchRequest
+	15, // 64: onus.v1.LedgerService.SubmitStream:input_type -> onus.v1.SubmitStreamRequest
+	20, // 65: onus.v1.LedgerService.Mint:input_type -> onus.v1.MintRequest
+	22, // 66: onus.v1.LedgerService.GetRecord:input_type -> onus.v1.GetRecordRequest
+	24, // 67: onus.v1.LedgerService.ListRecords:input_type -> onus.v1.ListRecordsRequest
+	26, // 68: onus.v1.LedgerService.GetReceipt:input_type -> onus.v1.GetReceiptRequest
+	28, // 69: onus.v1.LedgerService.GetInclusion:input_type -> onus.v1.GetInclusionRequest
+	30, // 70: onus.v1.LedgerService.GetConsistency:input_type -> onus.v1.GetConsistencyRequest
+	32, // 71: onus.v1.LedgerService.GetCheckpoint:input_type -> onus.v1.GetCheckpointRequest
+	34, // 72: onus.v1.LedgerService.GetStatus:input_type -> onus.v1.GetStatusRequest
+	37, // 73: onus.v1.LedgerService.GetChain:input_type -> onus.v1.GetChainRequest
+	40, // 74: onus.v1.LedgerService.Check:input_type -> onus.v1.CheckRequest
+	42, // 75: onus.v1.LedgerService.Follow:input_type -> onus.v1.FollowRequest
+	11, // 76: onus.v1.LedgerService.Enrol:input_type -> onus.v1.EnrolRequest
+	44, // 77: onus.v1.LedgerService.ListAgents:input_type -> onus.v1.ListAgentsRequest
+	48, // 78: onus.v1.LedgerService.ListRegistrations:input_type -> onus.v1.ListRegistrationsRequest
+	51, // 79: onus.v1.LedgerService.ListPending:input_type -> onus.v1.ListPendingRequest
+	54, // 80: onus.v1.LedgerService.GetKey:input_type -> onus.v1.GetKeyRequest
+	56, // 81: onus.v1.LedgerService.ListGrants:input_type -> onus.v1.ListGrantsRequest
+	60, // 82: onus.v1.LedgerService.GetGrant:input_type -> onus.v1.GetGrantRequest
+	62, // 83: onus.v1.LedgerService.GetBundle:input_type -> onus.v1.GetBundleRequest
+	8,  // 84: onus.v1.LedgerService.Submit:output_type -> onus.v1.SubmitResponse
+	14, // 85: onus.v1.LedgerService.SubmitBatch:output_type -> onus.v1.SubmitBatchResponse
+	16, // 86: onus.v1.LedgerService.SubmitStream:output_type -> onus.v1.SubmitStreamResponse
+	21, // 87: onus.v1.LedgerService.Mint:output_type -> onus.v1.MintResponse
+	23, // 88: onus.v1.LedgerService.GetRecord:output_type -> onus.v1.GetRecordResponse
+	25, // 89: onus.v1.LedgerService.ListRecords:output_type -> onus.v1.ListRecordsResponse
+	27, // 90: onus.v1.LedgerService.GetReceipt:output_type -> onus.v1.GetReceiptResponse
+	29, // 91: onus.v1.LedgerService.GetInclusion:output_type -> onus.v1.GetInclusionResponse
+	31, // 92: onus.v1.LedgerService.GetConsistency:output_type -> onus.v1.GetConsistencyResponse
+	33, // 93: onus.v1.LedgerService.GetCheckpoint:output_type -> onus.v1.GetCheckpointResponse
+	35, // 94: onus.v1.LedgerService.GetStatus:output_type -> onus.v1.GetStatusResponse
+	38, // 95: onus.v1.LedgerService.GetChain:output_type -> onus.v1.GetChainResponse
+	41, // 96: onus.v1.LedgerService.Check:output_type -> onus.v1.CheckResponse
+	43, // 97: onus.v1.LedgerService.Follow:output_type -> onus.v1.FollowResponse
+	12, // 98: onus.v1.LedgerService.Enrol:output_type -> onus.v1.EnrolResponse
+	45, // 99: onus.v1.LedgerService.ListAgents:output_type -> onus.v1.ListAgentsResponse
+	49, // 100: onus.v1.LedgerService.ListRegistrations:output_type -> onus.v1.ListRegistrationsResponse
+	52, // 101: onus.v1.LedgerService.ListPending:output_type -> onus.v1.ListPendingResponse
+	55, // 102: onus.v1.LedgerService.GetKey:output_type -> onus.v1.GetKeyResponse
+	57, // 103: onus.v1.LedgerService.ListGrants:output_type -> onus.v1.ListGrantsResponse
+	61, // 104: onus.v1.LedgerService.GetGrant:output_type -> onus.v1.GetGrantResponse
+	63, // 105: onus.v1.LedgerService.GetBundle:output_type -> onus.v1.GetBundleResponse
+	84, // [84:106] is the sub-list for method output_type
+	62, // [62:84] is the sub-list for method input_type
+	62, // [62:62] is the sub-list for extension type_name
+	62, // [62:62] is the sub-list for extension extendee
+	0,  // [0:62] is the sub-list for field type_name
 }
 
 func init() { file_onus_v1_ledger_proto_init() }
@@ -4709,31 +4813,31 @@ func file_onus_v1_ledger_proto_init() {
 		return
 	}
 	file_onus_v1_record_proto_init()
-	file_onus_v1_ledger_proto_msgTypes[13].OneofWrappers = []any{
+	file_onus_v1_ledger_proto_msgTypes[15].OneofWrappers = []any{
 		(*SubmitResult_Logged)(nil),
 		(*SubmitResult_Error)(nil),
 	}
-	file_onus_v1_ledger_proto_msgTypes[15].OneofWrappers = []any{}
-	file_onus_v1_ledger_proto_msgTypes[18].OneofWrappers = []any{
+	file_onus_v1_ledger_proto_msgTypes[17].OneofWrappers = []any{}
+	file_onus_v1_ledger_proto_msgTypes[20].OneofWrappers = []any{
 		(*GetRecordRequest_Id)(nil),
 		(*GetRecordRequest_Index)(nil),
 	}
-	file_onus_v1_ledger_proto_msgTypes[22].OneofWrappers = []any{
+	file_onus_v1_ledger_proto_msgTypes[24].OneofWrappers = []any{
 		(*GetReceiptRequest_Id)(nil),
 		(*GetReceiptRequest_Index)(nil),
 	}
-	file_onus_v1_ledger_proto_msgTypes[31].OneofWrappers = []any{}
-	file_onus_v1_ledger_proto_msgTypes[42].OneofWrappers = []any{}
-	file_onus_v1_ledger_proto_msgTypes[43].OneofWrappers = []any{}
-	file_onus_v1_ledger_proto_msgTypes[46].OneofWrappers = []any{}
-	file_onus_v1_ledger_proto_msgTypes[54].OneofWrappers = []any{}
+	file_onus_v1_ledger_proto_msgTypes[33].OneofWrappers = []any{}
+	file_onus_v1_ledger_proto_msgTypes[44].OneofWrappers = []any{}
+	file_onus_v1_ledger_proto_msgTypes[45].OneofWrappers = []any{}
+	file_onus_v1_ledger_proto_msgTypes[48].OneofWrappers = []any{}
+	file_onus_v1_ledger_proto_msgTypes[56].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_onus_v1_ledger_proto_rawDesc), len(file_onus_v1_ledger_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   60,
+			NumMessages:   62,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

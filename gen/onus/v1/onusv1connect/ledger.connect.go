@@ -40,6 +40,9 @@ const (
 	// LedgerServiceSubmitBatchProcedure is the fully-qualified name of the LedgerService's SubmitBatch
 	// RPC.
 	LedgerServiceSubmitBatchProcedure = "/onus.v1.LedgerService/SubmitBatch"
+	// LedgerServiceSubmitStreamProcedure is the fully-qualified name of the LedgerService's
+	// SubmitStream RPC.
+	LedgerServiceSubmitStreamProcedure = "/onus.v1.LedgerService/SubmitStream"
 	// LedgerServiceMintProcedure is the fully-qualified name of the LedgerService's Mint RPC.
 	LedgerServiceMintProcedure = "/onus.v1.LedgerService/Mint"
 	// LedgerServiceGetRecordProcedure is the fully-qualified name of the LedgerService's GetRecord RPC.
@@ -97,6 +100,16 @@ type LedgerServiceClient interface {
 	// SubmitBatch logs up to 256 records. Each has its own result; one that is
 	// refused does not stop the others. They are ordered as given.
 	SubmitBatch(context.Context, *v1.SubmitBatchRequest) (*v1.SubmitBatchResponse, error)
+	// SubmitStream logs records for as long as the caller sends them, and answers
+	// each with its own result, in the order sent: a receipt once it is durable,
+	// or an error, which ends nothing. Who sends faster than the ledger logs is
+	// read no faster than that: at most 1,024 records of a stream are under way.
+	// A record cannot rest on a registration that is not answered yet.
+	//
+	// It needs HTTP/2. The caller's credential is looked at again while the stream
+	// is open. A record without an answer when the stream ends may be logged or
+	// not: send it again, which is safe.
+	SubmitStream(context.Context) (*connect.BidiStreamForClientSimple[v1.SubmitStreamRequest, v1.SubmitStreamResponse], error)
 	// Mint returns the pseudonyms of names, making those that are new.
 	Mint(context.Context, *v1.MintRequest) (*v1.MintResponse, error)
 	// GetRecord returns one record by id or by index.
@@ -168,6 +181,12 @@ func NewLedgerServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			httpClient,
 			baseURL+LedgerServiceSubmitBatchProcedure,
 			connect.WithSchema(ledgerServiceMethods.ByName("SubmitBatch")),
+			connect.WithClientOptions(opts...),
+		),
+		submitStream: connect.NewClient[v1.SubmitStreamRequest, v1.SubmitStreamResponse](
+			httpClient,
+			baseURL+LedgerServiceSubmitStreamProcedure,
+			connect.WithSchema(ledgerServiceMethods.ByName("SubmitStream")),
 			connect.WithClientOptions(opts...),
 		),
 		mint: connect.NewClient[v1.MintRequest, v1.MintResponse](
@@ -305,6 +324,7 @@ func NewLedgerServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 type ledgerServiceClient struct {
 	submit            *connect.Client[v1.SubmitRequest, v1.SubmitResponse]
 	submitBatch       *connect.Client[v1.SubmitBatchRequest, v1.SubmitBatchResponse]
+	submitStream      *connect.Client[v1.SubmitStreamRequest, v1.SubmitStreamResponse]
 	mint              *connect.Client[v1.MintRequest, v1.MintResponse]
 	getRecord         *connect.Client[v1.GetRecordRequest, v1.GetRecordResponse]
 	listRecords       *connect.Client[v1.ListRecordsRequest, v1.ListRecordsResponse]
@@ -342,6 +362,11 @@ func (c *ledgerServiceClient) SubmitBatch(ctx context.Context, req *v1.SubmitBat
 		return response.Msg, err
 	}
 	return nil, err
+}
+
+// SubmitStream calls onus.v1.LedgerService.SubmitStream.
+func (c *ledgerServiceClient) SubmitStream(ctx context.Context) (*connect.BidiStreamForClientSimple[v1.SubmitStreamRequest, v1.SubmitStreamResponse], error) {
+	return c.submitStream.CallBidiStreamSimple(ctx)
 }
 
 // Mint calls onus.v1.LedgerService.Mint.
@@ -515,6 +540,16 @@ type LedgerServiceHandler interface {
 	// SubmitBatch logs up to 256 records. Each has its own result; one that is
 	// refused does not stop the others. They are ordered as given.
 	SubmitBatch(context.Context, *v1.SubmitBatchRequest) (*v1.SubmitBatchResponse, error)
+	// SubmitStream logs records for as long as the caller sends them, and answers
+	// each with its own result, in the order sent: a receipt once it is durable,
+	// or an error, which ends nothing. Who sends faster than the ledger logs is
+	// read no faster than that: at most 1,024 records of a stream are under way.
+	// A record cannot rest on a registration that is not answered yet.
+	//
+	// It needs HTTP/2. The caller's credential is looked at again while the stream
+	// is open. A record without an answer when the stream ends may be logged or
+	// not: send it again, which is safe.
+	SubmitStream(context.Context, *connect.BidiStream[v1.SubmitStreamRequest, v1.SubmitStreamResponse]) error
 	// Mint returns the pseudonyms of names, making those that are new.
 	Mint(context.Context, *v1.MintRequest) (*v1.MintResponse, error)
 	// GetRecord returns one record by id or by index.
@@ -582,6 +617,12 @@ func NewLedgerServiceHandler(svc LedgerServiceHandler, opts ...connect.HandlerOp
 		LedgerServiceSubmitBatchProcedure,
 		svc.SubmitBatch,
 		connect.WithSchema(ledgerServiceMethods.ByName("SubmitBatch")),
+		connect.WithHandlerOptions(opts...),
+	)
+	ledgerServiceSubmitStreamHandler := connect.NewBidiStreamHandler(
+		LedgerServiceSubmitStreamProcedure,
+		svc.SubmitStream,
+		connect.WithSchema(ledgerServiceMethods.ByName("SubmitStream")),
 		connect.WithHandlerOptions(opts...),
 	)
 	ledgerServiceMintHandler := connect.NewUnaryHandlerSimple(
@@ -718,6 +759,8 @@ func NewLedgerServiceHandler(svc LedgerServiceHandler, opts ...connect.HandlerOp
 			ledgerServiceSubmitHandler.ServeHTTP(w, r)
 		case LedgerServiceSubmitBatchProcedure:
 			ledgerServiceSubmitBatchHandler.ServeHTTP(w, r)
+		case LedgerServiceSubmitStreamProcedure:
+			ledgerServiceSubmitStreamHandler.ServeHTTP(w, r)
 		case LedgerServiceMintProcedure:
 			ledgerServiceMintHandler.ServeHTTP(w, r)
 		case LedgerServiceGetRecordProcedure:
@@ -771,6 +814,10 @@ func (UnimplementedLedgerServiceHandler) Submit(context.Context, *v1.SubmitReque
 
 func (UnimplementedLedgerServiceHandler) SubmitBatch(context.Context, *v1.SubmitBatchRequest) (*v1.SubmitBatchResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("onus.v1.LedgerService.SubmitBatch is not implemented"))
+}
+
+func (UnimplementedLedgerServiceHandler) SubmitStream(context.Context, *connect.BidiStream[v1.SubmitStreamRequest, v1.SubmitStreamResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("onus.v1.LedgerService.SubmitStream is not implemented"))
 }
 
 func (UnimplementedLedgerServiceHandler) Mint(context.Context, *v1.MintRequest) (*v1.MintResponse, error) {
