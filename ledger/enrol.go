@@ -63,7 +63,9 @@ func (l *Ledger) checkCredential(ctx context.Context, r *record.Record, k *onusv
 		return err
 	}
 	known := l.registry.KeySet(hint.Issuer, size)
-	newer, fetchErr := l.newerKeys(ctx, hint.Issuer, known)
+	var newer *registry.KeySetVersion
+	var fetchErr error
+	l.pause(func() { newer, fetchErr = l.newerKeys(ctx, hint.Issuer, known) })
 	var away *unreachableError
 	switch {
 	case errors.As(fetchErr, &away):

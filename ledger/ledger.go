@@ -161,6 +161,10 @@ type Ledger struct {
 	// of Run (and to Create and Open before that).
 	growing growing
 
+	// admitting counts those between begin and end, and settled says that there
+	// are none any more.
+	admitting atomic.Int64
+	settled   chan struct{}
 	// underway counts the records between enter and their answer.
 	underway atomic.Int64
 	// queue holds admitted records. A send needs accepting.RLock, so that
@@ -345,6 +349,7 @@ func open(cfg Config, create bool) (*Ledger, error) {
 		guard:    new(guardKeeper),
 		registry: registry.New(),
 		queue:    make(chan *pending, cfg.Queue+hostRoom),
+		settled:  make(chan struct{}, 1),
 		opened:   time.Now(),
 	}
 	l.signatures = newSignatures(maxExpandedKeys)

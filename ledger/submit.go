@@ -84,10 +84,12 @@ func (l *Ledger) Submit(ctx context.Context, s Submission) (logged *Logged, err 
 	if err := l.enter(); err != nil {
 		return nil, err
 	}
+	l.begin()
 	p, known, err := l.admit(ctx, s)
 	if err == nil && known < 0 {
 		err = l.enqueue(p)
 	}
+	l.end()
 	if err != nil || known >= 0 {
 		l.leave(1)
 	}
@@ -130,6 +132,7 @@ func (l *Ledger) SubmitInTurn(ctx context.Context, subs []Submission, before <-c
 		}
 		results[i].Err = full
 	}
+	l.begin()
 	each(len(subs), func(i int) {
 		if results[i].Err != nil {
 			return
@@ -139,7 +142,7 @@ func (l *Ledger) SubmitInTurn(ctx context.Context, subs []Submission, before <-c
 		}
 	})
 	if before != nil {
-		<-before
+		l.pause(func() { <-before })
 	}
 	full = nil
 	for i, p := range admitted {
@@ -154,6 +157,7 @@ func (l *Ledger) SubmitInTurn(ctx context.Context, subs []Submission, before <-c
 			l.leave(1)
 		}
 	}
+	l.end()
 	if after != nil {
 		close(after)
 	}
@@ -263,6 +267,26 @@ func (l *Ledger) enter() error {
 		return l.busy()
 	}
 	return nil
+}
+
+// begin and end stand around what a caller does before its record is in the
+// queue, or refused. The next batch waits for it: see take.
+func (l *Ledger) begin() { l.admitting.Add(1) }
+
+func (l *Ledger) end() {
+	if l.admitting.Add(-1) == 0 {
+		select {
+		case l.settled <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// pause runs f, which may wait for others, between begin and end.
+func (l *Ledger) pause(f func()) {
+	l.end()
+	defer l.begin()
+	f()
 }
 
 func (l *Ledger) leave(n int) { l.underway.Add(-int64(n)) }

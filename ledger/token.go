@@ -95,7 +95,9 @@ func (l *Ledger) takeToken(ctx context.Context, r *record.Record, token string) 
 	}
 	facts, err := verifyToken(token, keys, want, at)
 	if isUnknownKey(err) {
-		newer, whyNot := l.newerKeys(ctx, hint.Issuer, keys)
+		var newer *registry.KeySetVersion
+		var whyNot error
+		l.pause(func() { newer, whyNot = l.newerKeys(ctx, hint.Issuer, keys) })
 		var gone *unreachableError
 		switch {
 		case errors.As(whyNot, &gone):
