@@ -280,7 +280,7 @@ func (l *Ledger) nextHead() (*head, error) {
 		return nil, err
 	}
 	// The verifier's own reading of it, before it can leave.
-	cp, err := l.signer.Key().Open(h.checkpoint)
+	cp, err := l.signer.Key().VerifiedBy(l.signatures.verify).Open(h.checkpoint)
 	if err != nil {
 		return nil, err
 	}

@@ -47,8 +47,9 @@ const (
 //     what it takes to receive a call, and only callers who send bad signatures
 //     cause it; an author who is wrongly refused could do nothing.
 //
-// It serves admission alone. What the ledger says itself, Create, recovery and
-// [Check] use the verifier as auditors do, and so does every reader.
+// It serves admission, and the look at each new checkpoint before it leaves.
+// What the ledger says itself, Create, recovery and [Check] use the verifier as
+// auditors do, and so does every reader.
 type signatures struct {
 	mu sync.RWMutex
 	// keys holds the expanded form of what signed last, by the key's 32 bytes:

@@ -1,6 +1,7 @@
 package tree_test
 
 import (
+	"crypto/ed25519"
 	"math"
 	"strings"
 	"testing"
@@ -74,6 +75,40 @@ func TestCheckpointRefusals(t *testing.T) {
 			t.Errorf("%s: %q was accepted as %+v", name, text, c)
 		} else if c != (tree.Checkpoint{}) {
 			t.Errorf("%s: refused, but returned %+v", name, c)
+		}
+	}
+}
+
+// A key with a check of the caller's asks that, with the key, the text and the
+// signature, and goes by its answer; all else stays as strict.
+func TestVerifiedBy(t *testing.T) {
+	pub, priv, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewLogSigner("example.com/log", priv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := s.Sign(3, NodeHash(Empty, Empty))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := s.Key().Open(signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, answer := range []bool{true, false} {
+		asked := 0
+		got, err := s.Key().VerifiedBy(func(k ed25519.PublicKey, msg, sig []byte) bool {
+			asked++
+			if !k.Equal(pub) || !ed25519.Verify(pub, msg, sig) {
+				t.Errorf("asked of key %x, text %q, signature %x", k, msg, sig)
+			}
+			return answer
+		}).Open(signed)
+		if asked != 1 || answer != (err == nil) || answer && got != want {
+			t.Errorf("answer %v: asked %d times, %v, %v", answer, asked, got, err)
 		}
 	}
 }
