@@ -67,6 +67,19 @@ func (h *host) sign(nonce []byte, when *timestamppb.Timestamp, fill func(*onusv1
 
 // say logs what the host says, and returns its index when it is durable.
 func (l *Ledger) say(ctx context.Context, fill func(*onusv1.Record)) (int64, error) {
+	// It has no need of a place: what is said so, a call is about that has one.
+	l.underway.Add(1)
+	return l.speak(ctx, fill)
+}
+
+// speak logs what the host says, which has its place, and gives that back.
+func (l *Ledger) speak(ctx context.Context, fill func(*onusv1.Record)) (index int64, err error) {
+	queued := false
+	defer func() {
+		if !queued {
+			l.leave(1)
+		}
+	}()
 	if l.host == nil {
 		return 0, errNoHost
 	}
@@ -79,13 +92,10 @@ func (l *Ledger) say(ctx context.Context, fill func(*onusv1.Record)) (int64, err
 		return 0, err
 	}
 	p := newPending(r, key)
-	// The host has no need of a place: what it says, it says for a call that
-	// somebody makes.
-	l.underway.Add(1)
 	if err := l.enqueue(p); err != nil {
-		l.leave(1)
 		return 0, err
 	}
+	queued = true
 	select {
 	case at := <-p.done:
 		return at.index, at.err
@@ -119,6 +129,9 @@ func (l *Ledger) RecordsReads() bool { return l.host != nil && l.host.policy.Get
 // the read must not be answered, or there would be one that the log does not
 // know of. That a Read record is logged is not itself a read.
 func (l *Ledger) RecordRead(ctx context.Context, read *onusv1.Read) error {
-	_, err := l.say(ctx, func(m *onusv1.Record) { m.Body = &onusv1.Record_Read{Read: read} })
+	if err := l.enter(); err != nil {
+		return err
+	}
+	_, err := l.speak(ctx, func(m *onusv1.Record) { m.Body = &onusv1.Record_Read{Read: read} })
 	return err
 }

@@ -86,11 +86,11 @@ func TestVerifiedBy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := NewLogSigner("example.com/log", priv)
+	s, err := tree.NewLogSigner("example.com/log", priv)
 	if err != nil {
 		t.Fatal(err)
 	}
-	signed, err := s.Sign(3, NodeHash(Empty, Empty))
+	signed, err := s.Sign(3, tree.NodeHash(tree.Empty, tree.Empty))
 	if err != nil {
 		t.Fatal(err)
 	}
