@@ -45,7 +45,7 @@ func Check(ctx context.Context, cfg Config, progress func(done, of int64)) (*Che
 	if !there {
 		return nil, fmt.Errorf("%w: %s", ErrNotExist, cfg.Dir)
 	}
-	db, err := openDatabase(cfg, true)
+	db, err := openDatabase(cfg, true, nil)
 	if err != nil {
 		return nil, err
 	}

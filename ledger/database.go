@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -26,7 +27,7 @@ func databaseExists(cfg Config) (bool, error) {
 
 // hasHead reports whether the database holds a ledger. It changes nothing.
 func hasHead(cfg Config) (bool, error) {
-	db, err := openDatabase(cfg, true)
+	db, err := openDatabase(cfg, true, nil)
 	if err != nil {
 		return false, err
 	}
@@ -39,9 +40,18 @@ func hasHead(cfg Config) (bool, error) {
 }
 
 // openDatabase opens the database, and says in our words what keeps it shut.
-func openDatabase(cfg Config, readOnly bool) (*pebble.DB, error) {
+// Its tables are compacted while compact is set. A stopped ledger has left work of
+// this kind, and it is the disk's: each sync of those that Open makes would wait
+// for it. Nil: they are not compacted.
+func openDatabase(cfg Config, readOnly bool, compact *atomic.Bool) (*pebble.DB, error) {
 	o := pebbleOptions(cfg)
 	o.ReadOnly = readOnly
+	o.CompactionConcurrencyRange = func() (lower, upper int) {
+		if compact != nil && compact.Load() {
+			return 1, 1
+		}
+		return 0, 1 // none, unless there is very much to do
+	}
 	db, err := pebble.Open(cfg.Dir, o)
 	switch err = inUse(cfg, err); {
 	case err == nil:

@@ -137,14 +137,16 @@ const hostRoom = 256
 // Ledger is an open log. All methods are safe for concurrent use, except that
 // Run is called once.
 type Ledger struct {
-	cfg    Config
-	db     *pebble.DB
-	signer tree.LogSigner
-	host   *host // nil without a host key
-	vault  *vault
-	index  *index
-	tiles  *tileCache
-	guard  *guardKeeper
+	cfg Config
+	db  *pebble.DB
+	// compact lets the database compact its tables: once the ledger is open.
+	compact *atomic.Bool
+	signer  tree.LogSigner
+	host    *host // nil without a host key
+	vault   *vault
+	index   *index
+	tiles   *tileCache
+	guard   *guardKeeper
 	// witnesses is set by Create and Open, last.
 	witnesses *witnessing
 
@@ -265,6 +267,7 @@ func Create(cfg Config, genesis *record.Record) (*Ledger, error) {
 		l.db.Close()
 		return nil, fmt.Errorf("create ledger: %w", err)
 	}
+	l.compact.Store(true)
 	return l, nil
 }
 
@@ -300,6 +303,7 @@ func Open(cfg Config) (*Ledger, error) {
 		l.db.Close()
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
+	l.compact.Store(true)
 	return l, nil
 }
 
@@ -328,7 +332,8 @@ func open(cfg Config, create bool) (*Ledger, error) {
 			return nil, fmt.Errorf("%w: %s", ErrExists, cfg.Dir)
 		}
 	}
-	db, err := openDatabase(cfg, false)
+	compact := new(atomic.Bool)
+	db, err := openDatabase(cfg, false, compact)
 	if err != nil {
 		return nil, err
 	}
@@ -344,6 +349,7 @@ func open(cfg Config, create bool) (*Ledger, error) {
 	l := &Ledger{
 		cfg:      cfg,
 		db:       db,
+		compact:  compact,
 		vault:    v,
 		tiles:    new(tileCache),
 		guard:    new(guardKeeper),

@@ -13,7 +13,7 @@ import (
 //
 // It is a list of blocked Bloom filters, each with room for twice as many ids
 // as the one before. An id is a SHA-256, so its own bits choose the block and
-// the bits in it. At 12 bits an id about one look in a hundred says "maybe" of
+// the bits in it. At 16 bits an id about one look in four hundred says "maybe" of
 // an id that is not there; then the database is asked.
 //
 // Who chooses records can search for ids that are taken for known ones, and
@@ -26,7 +26,7 @@ const (
 	// blockWords is a block's size in 64-bit words: a line of the processor's
 	// cache.
 	blockWords = 8
-	bitsPerID  = 12
+	bitsPerID  = 16
 	bitsSet    = 7
 	firstPart  = 1 << 16
 )

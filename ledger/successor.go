@@ -120,7 +120,7 @@ func ReadGenesis(cfg Config) (genesis *record.Record, newest []byte, err error) 
 	if !there {
 		return nil, nil, fmt.Errorf("%w: %s", ErrNotExist, cfg.Dir)
 	}
-	db, err := openDatabase(cfg, true)
+	db, err := openDatabase(cfg, true, nil)
 	if err != nil {
 		return nil, nil, err
 	}

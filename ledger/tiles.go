@@ -121,9 +121,11 @@ func readLeaves(db pebble.Reader, size int64) ([]tree.Hash, error) {
 	return leaves, nil
 }
 
-// tileCache keeps full tiles that were used lately, one for each slot.
+// tileCache keeps full tiles that were used lately, one for each slot: 16 KB each,
+// and 64 MB when all slots are taken. A tile that is not there costs a read and 255
+// hashes.
 type tileCache struct {
-	slots [512]atomic.Pointer[cachedTile]
+	slots [4096]atomic.Pointer[cachedTile]
 }
 
 type cachedTile struct {
