@@ -76,7 +76,11 @@ func (x *index) add(es []indexed) {
 }
 
 // find returns the index of a record that was added.
-func (x *index) find(id record.ID) (i int64, found bool, err error) {
+func (x *index) find(id record.ID) (i int64, found bool, err error) { return x.findSince(id, 0) }
+
+// findSince is find for who knows already that the record is not among the first
+// size entries. That is mostly answered from memory.
+func (x *index) findSince(id record.ID, size int64) (i int64, found bool, err error) {
 	x.mu.RLock()
 	if x.whole && x.known.lacks(id) {
 		x.mu.RUnlock()
@@ -86,9 +90,10 @@ func (x *index) find(id record.ID) (i int64, found bool, err error) {
 	if !found && x.frozen != nil {
 		i, found = x.frozen.ids[id]
 	}
+	stored := x.mark
 	x.mu.RUnlock()
-	if found {
-		return i, true, nil
+	if found || size >= stored {
+		return i, found, nil
 	}
 	key := keyID(id)
 	v, err := get(x.db, key)
@@ -208,9 +213,9 @@ func (x *index) recover(size int64, recordAt func(int64) (*record.Record, error)
 // million entries, and runs beside everything else.
 func (x *index) learn(ctx context.Context) error {
 	x.mu.RLock()
-	whole := x.whole
+	done := x.whole || x.mark > sieveRoom
 	x.mu.RUnlock()
-	if whole {
+	if done {
 		return nil
 	}
 	p := []byte{prefixID}

@@ -47,3 +47,16 @@ func TestSieve(t *testing.T) {
 	}
 	t.Logf("%d of %d new ids are taken for known", taken, asked)
 }
+
+// With more ids than it has room for, the sieve denies none.
+func TestSieveOver(t *testing.T) {
+	var s sieve
+	for i := range maxParts { // full, as far as add can tell
+		s.parts = append(s.parts, sievePart{words: make([]uint64, blockWords<<i)})
+	}
+	s.add(record.ID{1})
+	s.add(record.ID{2})
+	if s.lacks(record.ID{1}) || s.lacks(record.ID{3}) || s.parts != nil {
+		t.Errorf("the sieve answers, or keeps %d parts", len(s.parts))
+	}
+}
