@@ -264,3 +264,24 @@ func TestFollow(t *testing.T) {
 }
 
 var errDone = errors.New("seen all")
+
+// A panic in one call, which a server survives, leaves the log to others.
+func TestPanicInAdmission(t *testing.T) {
+	h := newHarness(t, nil, nil)
+	sound := h.ledger.signatures
+	h.ledger.signatures = nil
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("admission did without the check of signatures")
+			}
+		}()
+		h.ledger.Submit(context.Background(), Submission{Envelope: h.record(nil).Envelope})
+	}()
+	h.ledger.signatures = sound
+	if n, m := h.ledger.underway.Load(), h.ledger.admitting.Load(); n != 0 || m != 0 {
+		t.Errorf("%d records are on their way, %d are being admitted, want none", n, m)
+	}
+	h.grow(3)
+	h.checkLog()
+}

@@ -76,23 +76,16 @@ func newPending(r *record.Record, key *registry.Binding) *pending {
 //
 // A record that breaks a rule gives a *record.Error and leaves no trace; so
 // does one whose user's token is not good, which may be sent without it. A
-// record that the log's policy rejects gives a *[RejectedError]. A full queue gives a *[BusyError]. If ctx ends while the record is on its
-// way, Submit returns ctx's error and the record may be logged or not: submit
-// it again to find out.
+// record that the log's policy rejects gives a *[RejectedError]. A full queue
+// gives a *[BusyError]. If ctx ends while the record is on its way, Submit
+// returns ctx's error and the record may be logged or not: submit it again to
+// find out.
 func (l *Ledger) Submit(ctx context.Context, s Submission) (logged *Logged, err error) {
 	defer func() { l.countRefused(ctx, err) }()
 	if err := l.enter(); err != nil {
 		return nil, err
 	}
-	l.begin()
-	p, known, err := l.admit(ctx, s)
-	if err == nil && known < 0 {
-		err = l.enqueue(p)
-	}
-	l.end()
-	if err != nil || known >= 0 {
-		l.leave(1)
-	}
+	p, known, err := l.submit(ctx, s)
 	switch {
 	case err != nil:
 		return nil, err
@@ -100,6 +93,25 @@ func (l *Ledger) Submit(ctx context.Context, s Submission) (logged *Logged, err 
 		return l.receiptOfDuplicate(known, s.UserToken != "")
 	}
 	return l.await(ctx, p)
+}
+
+// submit admits a record that has its place and queues it, unless it is known:
+// then, and if it is refused, the place is given back.
+func (l *Ledger) submit(ctx context.Context, s Submission) (p *pending, known int64, err error) {
+	queued := false
+	l.begin()
+	// Deferred: a server goes on after a panic in one call, and so must the log.
+	defer func() {
+		l.end()
+		if !queued {
+			l.leave(1)
+		}
+	}()
+	if p, known, err = l.admit(ctx, s); err == nil && known < 0 {
+		err = l.enqueue(p)
+		queued = err == nil
+	}
+	return p, known, err
 }
 
 // Result is one submission's result in a batch.
