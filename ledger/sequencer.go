@@ -177,12 +177,12 @@ func (l *Ledger) commit(batch []*pending) {
 		close(h.next)
 		h = next
 	}
+	l.leave(len(batch)) // first: who has an answer finds the place free
 	for i, p := range batch {
 		a := answers[i]
 		a.head = h
 		p.done <- a
 	}
-	l.leave(len(batch))
 	l.batchTime.Store(int64(time.Since(start)))
 }
 
