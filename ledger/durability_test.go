@@ -63,8 +63,16 @@ func TestNothingUnsyncedIsShown(t *testing.T) {
 			returned.Add(1)
 		})
 		g.await()
-		if _, err := h.ledger.get(keyEntry(durable)); err != nil {
-			t.Fatalf("the batch is not visible in Pebble (%v): this test tests nothing", err)
+		// Pebble begins the sync before it shows the batch, and shows it before the
+		// sync returns.
+		for begun := time.Now(); ; time.Sleep(time.Millisecond) {
+			_, err := h.ledger.get(keyEntry(durable))
+			if err == nil {
+				break
+			}
+			if time.Since(begun) > 10*time.Second {
+				t.Fatalf("the batch is not visible in Pebble (%v): this test tests nothing", err)
+			}
 		}
 		hammer(h, durable, root, pending)
 		hammerGrants(h, durable, grant, below, 20*round)
