@@ -250,7 +250,10 @@ func (l *Ledger) admit(ctx context.Context, s Submission) (p *pending, known int
 	if p.token, err = l.takeToken(ctx, r, s.UserToken); err != nil {
 		return nil, -1, err
 	}
-	if p.contents, err = l.vault.seal(r, open); err != nil {
+	if len(open) > 0 { // a holder's first content waits for the disk
+		l.pause(func() { p.contents, err = l.vault.seal(r, open) })
+	}
+	if err != nil {
 		return nil, -1, err
 	}
 	return p, -1, nil

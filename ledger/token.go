@@ -132,7 +132,7 @@ func (l *Ledger) takeToken(ctx context.Context, r *record.Record, token string) 
 	if authority.TokenCovers(facts.Details, claimed(r.Msg)) {
 		t.assurance = 2
 	}
-	t.sealed, err = l.vault.sealToken(r, token)
+	l.pause(func() { t.sealed, err = l.vault.sealToken(r, token) })
 	return t, err
 }
 
